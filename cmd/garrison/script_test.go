@@ -1,0 +1,114 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestMain lets scripts run this very program as the command garrison.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"garrison": main})
+}
+
+// TestScripts runs the sessions in testdata with the real aws command line.
+func TestScripts(t *testing.T) {
+	if _, err := exec.LookPath("aws"); err != nil {
+		t.Fatal("the aws command line is missing: bash test.sh installs it")
+	}
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata",
+		Setup: func(e *testscript.Env) error {
+			for _, name := range []string{"LISTEN", "OPS"} {
+				addr, err := freeAddr()
+				if err != nil {
+					return err
+				}
+				e.Setenv(name, addr)
+			}
+			e.Setenv("AWS_CONFIG_FILE", e.WorkDir+"/aws-config")
+			e.Setenv("AWS_SHARED_CREDENTIALS_FILE", e.WorkDir+"/aws-credentials")
+			e.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+			e.Setenv("AWS_MAX_ATTEMPTS", "1")
+			e.Setenv("AWS_PAGER", "")
+			e.Setenv("HOME", e.WorkDir)
+			for _, kept := range []string{"PATH", "PYENV_ROOT", "PYENV_VERSION"} {
+				e.Setenv(kept, os.Getenv(kept))
+			}
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"await":  await,
+			"source": source,
+			"save":   save,
+		},
+	})
+}
+
+func freeAddr() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
+}
+
+// await ADDR waits until something listens there.
+func await(ts *testscript.TestScript, _ bool, args []string) {
+	deadline := time.Now().Add(20 * time.Second)
+	for time.Now().Before(deadline) {
+		if c, err := net.Dial("tcp", args[0]); err == nil {
+			c.Close()
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	ts.Fatalf("nothing listens on %s", args[0])
+}
+
+// source FILE takes the exports in a file into the script's environment, as a
+// shell would.
+func source(ts *testscript.TestScript, _ bool, args []string) {
+	for line := range strings.Lines(ts.ReadFile(args[0])) {
+		name, value, ok := strings.Cut(strings.TrimPrefix(strings.TrimSpace(line), "export "), "=")
+		if ok {
+			ts.Setenv(name, strings.Trim(value, "'"))
+		}
+	}
+}
+
+// save NAME keeps the last output, trimmed, in an environment variable. Words
+// of several names are kept one in each.
+func save(ts *testscript.TestScript, _ bool, args []string) {
+	words := strings.Fields(ts.ReadFile("stdout"))
+	if len(words) != len(args) {
+		ts.Fatalf("output has %d words, want %d", len(words), len(args))
+	}
+	for i, name := range args {
+		ts.Setenv(name, words[i])
+	}
+}
+
+// TestUnknownFlag shows that what is not understood refuses to start.
+func TestUnknownFlag(t *testing.T) {
+	for _, args := range [][]string{
+		{"serve", "--no-such-flag"},
+		{"serve", "--dev-iam=off", "--listen=127.0.0.1:0"},
+		{"serve", "--dev", "--listen=0.0.0.0:0"},
+		{"serve", "--dev", "--listen=127.0.0.1:0", "--tls-cert=main.go"},
+		{"serve", "--dev", "--listen=127.0.0.1:0", "--account=12"},
+		{"serve", "--dev", "--listen=127.0.0.1:0", "--regions=mars"},
+	} {
+		var out strings.Builder
+		if err := run(args, &out, &out); err == nil {
+			t.Errorf("garrison %s started", fmt.Sprint(args))
+		}
+	}
+}

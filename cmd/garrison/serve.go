@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/garrison-cloud/garrison/internal/server"
+)
+
+type serveCmd struct {
+	Listen    string        `default:"127.0.0.1:4566" help:"Address of the API." placeholder:"HOST:PORT"`
+	OpsListen string        `default:"127.0.0.1:4567" help:"Address of /_garrison/health and /metrics, or \"off\"." placeholder:"HOST:PORT"`
+	Data      string        `help:"Directory of the state (default ${data}; with --dev: in memory)." placeholder:"DIR" type:"path"`
+	Regions   []string      `default:"us-east-1" help:"Regions to serve; the first is what clients use by default." placeholder:"REGION,..."`
+	Account   []string      `default:"000000000000" help:"Account ids; each gets a root access key." placeholder:"ID,..."`
+	Dev       bool          `help:"For tests: take any signature, and a twelve-digit access key id as the account's root."`
+	DevIAM    string        `name:"dev-iam" default:"on" enum:"on,off" help:"With --dev: whether policies are enforced (on, off)."`
+	Audit     string        `default:"grouped" enum:"grouped,strict" help:"When events are durable: grouped (within half a second) or strict (before the answer)."`
+	TLS       bool          `name:"tls" help:"Serve HTTPS with a certificate of the server's own CA."`
+	TLSCert   string        `name:"tls-cert" help:"Serve HTTPS with this certificate (PEM)." placeholder:"FILE" type:"existingfile"`
+	TLSKey    string        `name:"tls-key" help:"The key of --tls-cert (PEM)." placeholder:"FILE" type:"existingfile"`
+	Trace     string        `name:"trace-endpoint" help:"Send OpenTelemetry traces to this OTLP/HTTP collector." placeholder:"URL"`
+	Drain     time.Duration `default:"10s" help:"How long calls may take to end after SIGTERM."`
+	LogLevel  slog.Level    `default:"info" help:"Least level to log: debug, info, warn, error."`
+	LogJSON   bool          `name:"log-json" help:"Log JSON instead of text."`
+}
+
+// Run serves until the process is told to stop.
+func (c *serveCmd) Run(stdout io.Writer) error {
+	if err := hardenProcess(); err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	s, err := server.New(ctx, c.config())
+	if err != nil {
+		return err
+	}
+	c.greet(stdout, s)
+	return s.Run(ctx)
+}
+
+func (c *serveCmd) config() server.Config {
+	data := c.Data
+	if data == "" && !c.Dev {
+		data = defaultData()
+	}
+	return server.Config{
+		Listen: c.Listen, OpsListen: c.OpsListen, Data: data, Regions: c.Regions, Accounts: c.Account,
+		Dev: c.Dev, IAMOff: c.DevIAM == "off", StrictAudit: c.Audit == "strict",
+		TLS: c.TLS, TLSCert: c.TLSCert, TLSKey: c.TLSKey, TraceEndpoint: c.Trace, Drain: c.Drain,
+		Logger: c.logger(),
+	}
+}
+
+func (c *serveCmd) logger() *slog.Logger {
+	o := &slog.HandlerOptions{Level: c.LogLevel}
+	if c.LogJSON {
+		return slog.New(slog.NewJSONHandler(os.Stderr, o))
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, o))
+}
+
+// greet says in three lines how to use the server.
+func (c *serveCmd) greet(w io.Writer, s *server.Server) {
+	where, env := "in memory, gone when it stops", "garrison env --dev"
+	if data := c.config().Data; data != "" {
+		where, env = "in "+data, "garrison env --data "+data
+		if data == defaultData() {
+			env = "garrison env"
+		}
+	}
+	if c.Listen != server.DefaultListen && c.Data == "" && c.Dev {
+		env += " --endpoint " + s.URL()
+	}
+	fmt.Fprintf(w, "garrison serves %s, state %s\n", s.URL(), where)
+	fmt.Fprintf(w, "to use it:  eval \"$(%s)\"  then e.g.  aws kms create-key\n", env)
+	if ops := s.OpsURL(); ops != "" {
+		fmt.Fprintf(w, "health and metrics: %s/_garrison/health, %s/metrics; stop with Ctrl-C\n", ops, ops)
+	} else {
+		fmt.Fprintln(w, "stop with Ctrl-C")
+	}
+}
+
+// defaultData is the data directory of a user who named none (XDG Base
+// Directory Specification).
+func defaultData() string {
+	base := os.Getenv("XDG_DATA_HOME")
+	if base == "" {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return "garrison-data"
+		}
+		base = filepath.Join(home, ".local", "share")
+	}
+	return filepath.Join(base, "garrison", "data")
+}

@@ -1,0 +1,55 @@
+package seal_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/garrison-cloud/garrison/engine/seal"
+)
+
+// TestSpecs holds the table to the Developer Guide's "Key spec reference".
+func TestSpecs(t *testing.T) {
+	t.Parallel()
+	const rsaSigning = "RSASSA_PKCS1_V1_5_SHA_256 RSASSA_PKCS1_V1_5_SHA_384 RSASSA_PKCS1_V1_5_SHA_512 " +
+		"RSASSA_PSS_SHA_256 RSASSA_PSS_SHA_384 RSASSA_PSS_SHA_512"
+	const rsaRow = "ENCRYPT_DECRYPT SIGN_VERIFY|RSAES_OAEP_SHA_1 RSAES_OAEP_SHA_256|" + rsaSigning + "||"
+	want := map[seal.Spec]string{
+		"SYMMETRIC_DEFAULT": "ENCRYPT_DECRYPT|SYMMETRIC_DEFAULT|||",
+		"RSA_2048":          rsaRow,
+		"RSA_3072":          rsaRow,
+		"RSA_4096":          rsaRow,
+		"ECC_NIST_P256":     "SIGN_VERIFY KEY_AGREEMENT||ECDSA_SHA_256||ECDH",
+		"ECC_NIST_P384":     "SIGN_VERIFY KEY_AGREEMENT||ECDSA_SHA_384||ECDH",
+		"ECC_NIST_P521":     "SIGN_VERIFY KEY_AGREEMENT||ECDSA_SHA_512||ECDH",
+		"ECC_SECG_P256K1":   "SIGN_VERIFY||ECDSA_SHA_256||",
+		"HMAC_224":          "GENERATE_VERIFY_MAC|||HMAC_SHA_224|",
+		"HMAC_256":          "GENERATE_VERIFY_MAC|||HMAC_SHA_256|",
+		"HMAC_384":          "GENERATE_VERIFY_MAC|||HMAC_SHA_384|",
+		"HMAC_512":          "GENERATE_VERIFY_MAC|||HMAC_SHA_512|",
+		"SM2":               "||||",
+	}
+	for spec, want := range want {
+		var row []string
+		for _, list := range []string{
+			fmt.Sprint(spec.Usages()), fmt.Sprint(spec.EncryptionAlgorithms()), fmt.Sprint(spec.SigningAlgorithms()),
+			fmt.Sprint(spec.MacAlgorithms()), fmt.Sprint(spec.KeyAgreementAlgorithms()),
+		} {
+			row = append(row, strings.Trim(list, "[]"))
+		}
+		if got := strings.Join(row, "|"); got != want {
+			t.Errorf("%s: %s, want %s", spec, got, want)
+		}
+		if got, want := spec.Known(), want != "||||"; got != want {
+			t.Errorf("%s.Known() = %t, want %t", spec, got, want)
+		}
+	}
+}
+
+func TestListsAreTheCallersOwn(t *testing.T) {
+	t.Parallel()
+	seal.HMAC224.Usages()[0] = "spoiled"
+	if got := seal.HMAC224.Usages()[0]; got != seal.GenerateVerifyMac {
+		t.Errorf("Usages()[0] = %s after a caller wrote to its own list", got)
+	}
+}

@@ -1,0 +1,126 @@
+package audit
+
+import (
+	"fmt"
+	"hash/fnv"
+	"slices"
+	"time"
+
+	"github.com/fxamacker/cbor/v2"
+	"github.com/klauspost/compress/s2"
+
+	"github.com/garrison-cloud/garrison/internal/store"
+)
+
+// Retention is how long event history is kept, as CloudTrail keeps it.
+const Retention = 90 * 24 * time.Hour
+
+// A Record is an event as it is kept and looked up: its JSON, and the
+// attributes that LookupEvents can ask for.
+type Record struct {
+	ID          string     `cbor:"1,keyasint"`
+	Time        time.Time  `cbor:"2,keyasint"`
+	Name        string     `cbor:"3,keyasint"`
+	Source      string     `cbor:"4,keyasint"`
+	Username    string     `cbor:"5,keyasint,omitempty"`
+	AccessKeyID string     `cbor:"6,keyasint,omitempty"`
+	ReadOnly    bool       `cbor:"7,keyasint"`
+	Resources   []Resource `cbor:"8,keyasint,omitempty"`
+	JSON        []byte     `cbor:"9,keyasint"`
+	Region      string     `cbor:"10,keyasint"`
+}
+
+// record renders the event.
+func (e *Event) record() Record {
+	return Record{
+		ID: e.ID, Time: e.Time, Name: e.Name, Source: e.Source, Username: e.Username(),
+		AccessKeyID: e.Facts.Principal.AccessKeyID, ReadOnly: e.ReadOnly, Resources: e.Resources, Region: e.Region,
+		JSON: e.AppendJSON(nil),
+	}
+}
+
+// A block holds the events that one account received within a moment, so that
+// thousands of events cost one row. It is filed under the time of its newest
+// event: a reader that goes back in time then knows that all further blocks are
+// older than the one it sees.
+type block struct {
+	Account string    `cbor:"1,keyasint"`
+	Last    time.Time `cbor:"2,keyasint"`
+	ID      string    `cbor:"3,keyasint"`
+	First   time.Time `cbor:"4,keyasint"`
+	// Marks are the sorted hashes of all attributes within, so that a look-up can
+	// pass over a block without opening it.
+	Marks []uint32 `cbor:"5,keyasint"`
+	// Data is the records as CBOR, compressed by S2.
+	Data []byte `cbor:"6,keyasint"`
+}
+
+var blocks = store.NewTable("audit.block",
+	func(b *block) store.Key { return store.K(b.Account, b.Last, b.ID) },
+	store.Expires(func(b *block) time.Time { return b.Last.Add(Retention) }))
+
+// A promise is the event of a write as it was known when the write was
+// committed. It is replaced by the whole event; after a crash it stands for it.
+type promise struct {
+	Account string `cbor:"1,keyasint"`
+	Record  Record `cbor:"2,keyasint"`
+}
+
+var promises = store.NewTable("audit.promise",
+	func(p *promise) store.Key { return store.K(p.Account, p.Record.ID) })
+
+func newBlock(account, id string, records []Record) (*block, error) {
+	raw, err := cbor.Marshal(records)
+	if err != nil {
+		return nil, fmt.Errorf("encode audit block: %w", err)
+	}
+	return &block{
+		Account: account, ID: id, First: records[0].Time, Last: records[len(records)-1].Time,
+		Marks: marks(records), Data: s2.Encode(nil, raw),
+	}, nil
+}
+
+func (b *block) records() ([]Record, error) {
+	raw, err := s2.Decode(nil, b.Data)
+	if err != nil {
+		return nil, fmt.Errorf("decompress audit block %s: %w", b.ID, err)
+	}
+	var out []Record
+	if err := cbor.Unmarshal(raw, &out); err != nil {
+		return nil, fmt.Errorf("decode audit block %s: %w", b.ID, err)
+	}
+	return out, nil
+}
+
+// may reports whether a record with the attribute may be in the block.
+func (b *block) may(a Attribute) bool {
+	if a.Key == "" {
+		return true
+	}
+	_, found := slices.BinarySearch(b.Marks, a.mark())
+	return found
+}
+
+func marks(records []Record) []uint32 {
+	seen := make(map[uint32]struct{}, 16)
+	for i := range records {
+		for a := range records[i].attributes {
+			seen[a.mark()] = struct{}{}
+		}
+	}
+	out := make([]uint32, 0, len(seen))
+	for m := range seen {
+		out = append(out, m)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// mark hashes the attribute. A collision costs a look into a block, nothing else.
+func (a Attribute) mark() uint32 {
+	h := fnv.New32a()
+	h.Write([]byte(a.Key))
+	h.Write([]byte{0})
+	h.Write([]byte(a.Value))
+	return h.Sum32()
+}

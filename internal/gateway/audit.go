@@ -1,0 +1,91 @@
+package gateway
+
+import (
+	"context"
+
+	"github.com/garrison-cloud/garrison/engine/iam"
+	"github.com/garrison-cloud/garrison/internal/audit"
+	"github.com/garrison-cloud/garrison/internal/authz"
+	"github.com/garrison-cloud/garrison/internal/store"
+)
+
+// Promise returns the hook that a database runs before each commit: it puts
+// what is known of the call's event into the very transaction of the call's
+// write, in the log that lives in the same database.
+func Promise(log *audit.Log) func(context.Context, *store.Tx) error {
+	return func(ctx context.Context, tx *store.Tx) error {
+		x, ok := ctx.Value(exchangeKey{}).(*exchange)
+		if !ok || x.op == nil || x.op.ReadOnly || x.promised != nil && x.promised != log {
+			return nil
+		}
+		x.promised = log
+		return log.Promise(tx, x.event())
+	}
+}
+
+// audit records the finished call. When it cannot be recorded, its result is
+// withheld.
+func (x *exchange) audit() {
+	if x.op == nil || x.call.Principal == nil || x.call.Principal.Kind == iam.Anonymous {
+		return // nobody's account has an event of it; the log line remains
+	}
+	e := x.event()
+	if x.err != nil {
+		f := x.failure()
+		e.ErrorCode, e.ErrorMessage = f.Code, f.Message
+	} else if !x.op.ReadOnly {
+		e.Response = x.op.AppendAuditOutput(nil, x.out)
+	}
+	log := x.region.Log
+	if x.promised != nil {
+		log = x.promised
+	}
+	if err := log.Record(e, x.promised != nil); err != nil && x.err == nil {
+		x.out, x.err = nil, err
+	}
+}
+
+// event is the call's event as far as it is known now.
+func (x *exchange) event() *audit.Event {
+	e := &audit.Event{
+		ID: x.call.EventID, RequestID: x.call.RequestID, Time: x.call.Time,
+		Source: x.service.Principal(), Name: x.op.Name, Region: x.call.Region,
+		Recipient: x.call.Principal.Account, Facts: &x.call.Facts, ReadOnly: x.op.ReadOnly,
+	}
+	if x.in != nil {
+		e.Request = x.op.AppendAuditInput(nil, x.in)
+	}
+	for t := range each(&x.target) {
+		if t.Type == "" {
+			continue
+		}
+		owner := t.Account
+		if owner == "" {
+			owner = e.Recipient
+		}
+		e.Resources = append(e.Resources, audit.Resource{ARN: t.Resource, Type: t.Type, Account: owner})
+	}
+	if x.r != nil {
+		e.TLS = tlsOf(x.r)
+	}
+	return e
+}
+
+// each yields a target and all that are chained to it.
+func each(t *authz.Target) func(func(*authz.Target) bool) {
+	return func(yield func(*authz.Target) bool) {
+		walk(t, yield)
+	}
+}
+
+func walk(t *authz.Target, yield func(*authz.Target) bool) bool {
+	if !yield(t) {
+		return false
+	}
+	for i := range t.And {
+		if !walk(&t.And[i], yield) {
+			return false
+		}
+	}
+	return true
+}

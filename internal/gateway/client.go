@@ -1,0 +1,45 @@
+package gateway
+
+import (
+	"crypto/tls"
+	"net"
+	"net/http"
+
+	"github.com/garrison-cloud/garrison/internal/audit"
+)
+
+// maxAgent bounds how much of a client's header is kept in an event.
+const maxAgent = 1024
+
+// clientFacts notes where a call came from.
+func (x *exchange) clientFacts() {
+	f := &x.call.Facts
+	f.SourceIP = hostOnly(x.r.RemoteAddr)
+	f.UserAgent = clip(x.r.UserAgent())
+	f.Referer = clip(x.r.Referer())
+	f.Secure = x.r.TLS != nil
+}
+
+func hostOnly(addr string) string {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return addr
+	}
+	return host
+}
+
+func clip(s string) string {
+	if len(s) > maxAgent {
+		return s[:maxAgent]
+	}
+	return s
+}
+
+// tlsOf describes the connection in CloudTrail's words.
+func tlsOf(r *http.Request) audit.TLS {
+	if r.TLS == nil {
+		return audit.TLS{}
+	}
+	version := map[uint16]string{tls.VersionTLS12: "TLSv1.2", tls.VersionTLS13: "TLSv1.3"}[r.TLS.Version]
+	return audit.TLS{Version: version, Cipher: tls.CipherSuiteName(r.TLS.CipherSuite), Host: clip(r.Host)}
+}

@@ -1,0 +1,122 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"go.opentelemetry.io/otel/trace"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/garrison-cloud/garrison/internal/audit"
+	"github.com/garrison-cloud/garrison/internal/authz"
+	"github.com/garrison-cloud/garrison/internal/clock"
+	"github.com/garrison-cloud/garrison/internal/gateway"
+	"github.com/garrison-cloud/garrison/internal/store"
+	"github.com/garrison-cloud/garrison/internal/wire"
+	"github.com/garrison-cloud/garrison/service/cloudtrail"
+	"github.com/garrison-cloud/garrison/service/iam"
+	"github.com/garrison-cloud/garrison/service/kms"
+	"github.com/garrison-cloud/garrison/service/sts"
+)
+
+// compiledPolicies is about how many policy documents are kept compiled.
+const compiledPolicies = 10_000
+
+// services are all services of the process, and what they share.
+type services struct {
+	iam        *iam.Service
+	sts        *sts.Service
+	authorizer *authz.Authorizer
+	regions    map[string]*gateway.Region
+	workers    []worker
+}
+
+// A worker has work to do in the background.
+type worker interface {
+	Run(ctx context.Context) error
+}
+
+// A service is what the gateway needs of one.
+type service interface{ Operations() []wire.Operation }
+
+// globalServices act in the home Region wherever they are called.
+var globalServices = map[string]bool{"iam": true, "account": true}
+
+// buildServices makes every service: the shared ones once, the others in each
+// Region. To add a service, add its line here.
+func buildServices(c *Config, st *storage) (*services, error) {
+	compiler := authz.NewCompiler(compiledPolicies)
+	shared := st.rooms[global]
+	s := &services{regions: map[string]*gateway.Region{}}
+	s.iam = iam.New(iam.Config{DB: shared.db, Clock: c.Clock, Compiler: compiler})
+	s.sts = sts.New(sts.Config{DB: shared.db, Clock: c.Clock, Compiler: compiler, Roles: s.iam})
+	s.authorizer = authz.New(s.iam, compiler)
+	if c.IAMOff {
+		s.authorizer = authz.Off()
+	}
+	for _, region := range c.Regions {
+		if err := s.buildRegion(c, region, st.rooms[region], shared); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+func (s *services) buildRegion(c *Config, region string, local, shared *room) error {
+	keys := kms.New(kms.Config{DB: local.db, Clock: c.Clock, Region: region})
+	s.workers = append(s.workers, keys)
+	r := &gateway.Region{Services: map[string]*wire.Service{}, Log: local.log}
+	for name, svc := range map[string]service{
+		"cloudtrail": cloudtrail.New(c.Clock, local.log, shared.log),
+		"iam":        s.iam,
+		"kms":        keys,
+		"sts":        s.sts,
+	} {
+		w, err := wire.NewService(name, svc.Operations())
+		if err != nil {
+			return fmt.Errorf("service %s: %w", name, err)
+		}
+		r.Services[name] = w
+	}
+	s.regions[region] = r
+	return nil
+}
+
+func (s *services) gatewayConfig(c *Config, m *gateway.Metrics, t trace.Tracer) gateway.Config {
+	keys := keyring{iam: s.iam, sts: s.sts}
+	g := gateway.Config{
+		Regions: s.regions, Home: home(c.Regions), Global: globalServices,
+		Keys: keys, Authorizer: s.authorizer, Clock: c.Clock, Wall: clock.System{}, NewID: newID,
+		Logger: c.Logger, Metrics: m, Tracer: t, AnySignature: c.Dev,
+		MessageEncoder: s.sts.EncodeMessage,
+	}
+	if c.Dev {
+		g.Keys = devKeyring{keyring: keys, account: c.Accounts[0]}
+	}
+	return g
+}
+
+// home is where global services act: us-east-1, as at AWS, or the first Region
+// where that one is not served.
+func home(regions []string) string {
+	if slices.Contains(regions, DefaultRegion) {
+		return DefaultRegion
+	}
+	return regions[0]
+}
+
+// run does the services' background work until ctx ends.
+func (s *services) run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	for _, w := range s.workers {
+		g.Go(func() error { return w.Run(ctx) })
+	}
+	return g.Wait()
+}
+
+var (
+	_ worker          = (*store.DB)(nil)
+	_ worker          = (*audit.Log)(nil)
+	_ authz.Directory = (*iam.Service)(nil)
+)

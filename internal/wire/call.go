@@ -1,0 +1,45 @@
+package wire
+
+import (
+	"context"
+
+	"github.com/garrison-cloud/garrison/internal/authz"
+)
+
+// A Call is one API call on its way through the gateway: what every stage and
+// every handler may know about it. The gateway fills it in; handlers read it.
+type Call struct {
+	authz.Facts
+
+	// Service is the SDK package name, such as "kms"; Operation is the
+	// operation's name in AWS's model.
+	Service, Operation string
+	// RequestID is answered to the client and kept in CloudTrail.
+	RequestID string
+	// EventID names the call's CloudTrail event.
+	EventID string
+
+	// Check asks whether the caller may do t. It is for handlers whose question
+	// arises only while they work; nil is yes.
+	Check func(ctx context.Context, t authz.Target) error
+}
+
+// Account returns the caller's account.
+func (c *Call) Account() string { return c.Principal.Account }
+
+type callKey struct{}
+
+// WithCall returns a context that carries c.
+func WithCall(ctx context.Context, c *Call) context.Context {
+	return context.WithValue(ctx, callKey{}, c)
+}
+
+// CallFrom returns the call that ctx belongs to. It panics outside a call: the
+// gateway sets it before any handler runs.
+func CallFrom(ctx context.Context) *Call {
+	c, ok := ctx.Value(callKey{}).(*Call)
+	if !ok {
+		panic("wire: context without a call: handlers run only behind the gateway")
+	}
+	return c
+}

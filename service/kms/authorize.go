@@ -1,0 +1,276 @@
+package kms
+
+import (
+	"context"
+	"errors"
+	"strconv"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/kms/types"
+
+	"github.com/garrison-cloud/garrison/engine/seal"
+	"github.com/garrison-cloud/garrison/internal/arn"
+	"github.com/garrison-cloud/garrison/internal/authz"
+	"github.com/garrison-cloud/garrison/internal/store"
+	"github.com/garrison-cloud/garrison/internal/wire"
+)
+
+const keyType = "AWS::KMS::Key"
+
+// hidden is what AWS says to another account, whether there is a key or not.
+const hidden = " because the resource does not exist in this Region, no resource-based policies allow access, or a resource-based policy explicitly denies access"
+
+// onKey asks for the operation's own action on the key that given refers to.
+func (s *Service) onKey(ctx context.Context, given *string, encryption map[string]string, values ...setting) (authz.Target, error) {
+	r, err := s.parse(ctx, *given)
+	if err != nil {
+		return authz.Target{}, err
+	}
+	if r.alias != "" {
+		if err := s.ensureManaged(ctx, r); err != nil {
+			return authz.Target{}, err
+		}
+	}
+	return s.onReference(ctx, r, encryption, values)
+}
+
+func (s *Service) onReference(ctx context.Context, r reference, encryption map[string]string, values []setting) (authz.Target, error) {
+	call := wire.CallFrom(ctx)
+	a := &asked{call: &call.Facts, region: s.region, alias: r.alias, context: encryption, values: values}
+	t := authz.Target{Resource: s.arn(r), Type: keyType, Account: r.account, Lookup: a.lookup}
+	if r.account != call.Account() {
+		t.Hide = "on resource: " + t.Resource + hidden
+	}
+	err := s.db.View(ctx, func(tx *store.Tx) (err error) {
+		a.key, err = r.get(tx)
+		return err
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		t.Missing = s.missing(r)
+		return t, nil
+	}
+	if err != nil {
+		return t, err
+	}
+	a.aliases = func() []string { return s.aliasesOf(ctx, a.key) }
+	t.Resource, t.Policy, t.PolicyDecides, t.Tags = a.key.arn(), a.key.Policy, true, a.key.Tags
+	return t, nil
+}
+
+// onAny asks for an action that has no key.
+func (s *Service) onAny(ctx context.Context, values ...setting) authz.Target {
+	a := &asked{call: &wire.CallFrom(ctx).Facts, region: s.region, values: values}
+	return authz.Target{Resource: "*", Lookup: a.lookup}
+}
+
+func (s *Service) onCreateKey(ctx context.Context, in *kms.CreateKeyInput) (authz.Target, error) {
+	values := append(tagConditions(in.Tags),
+		set("kms:keyspec", string(specOf(in))), set("kms:keyusage", string(usageOf(in))),
+		set("kms:keyorigin", string(types.OriginTypeAwsKms)), boolSetting("kms:multiregion", aws.ToBool(in.MultiRegion)),
+		boolSetting("kms:bypasspolicylockoutsafetycheck", in.BypassPolicyLockoutSafetyCheck))
+	t := s.onAny(ctx, values...)
+	if len(in.Tags) > 0 {
+		tag := t
+		tag.Action = "kms:TagResource"
+		t.And = []authz.Target{tag}
+	}
+	return t, nil
+}
+
+func (s *Service) onListKeys(ctx context.Context, _ *kms.ListKeysInput) (authz.Target, error) {
+	return s.onAny(ctx), nil
+}
+
+func (s *Service) onListAliases(ctx context.Context, _ *kms.ListAliasesInput) (authz.Target, error) {
+	return s.onAny(ctx), nil
+}
+
+func (s *Service) onGenerateRandom(ctx context.Context, _ *kms.GenerateRandomInput) (authz.Target, error) {
+	return s.onAny(ctx), nil
+}
+
+func (s *Service) onDescribeKey(ctx context.Context, in *kms.DescribeKeyInput) (authz.Target, error) {
+	return s.onKey(ctx, in.KeyId, nil)
+}
+
+func (s *Service) onUpdateKeyDescription(ctx context.Context, in *kms.UpdateKeyDescriptionInput) (authz.Target, error) {
+	return s.onKey(ctx, in.KeyId, nil)
+}
+
+func (s *Service) onEnableKey(ctx context.Context, in *kms.EnableKeyInput) (authz.Target, error) {
+	return s.onKey(ctx, in.KeyId, nil)
+}
+
+func (s *Service) onDisableKey(ctx context.Context, in *kms.DisableKeyInput) (authz.Target, error) {
+	return s.onKey(ctx, in.KeyId, nil)
+}
+
+func (s *Service) onScheduleKeyDeletion(ctx context.Context, in *kms.ScheduleKeyDeletionInput) (authz.Target, error) {
+	days := strconv.Itoa(int(windowOf(in)))
+	return s.onKey(ctx, in.KeyId, nil, set("kms:schedulekeydeletionpendingwindowindays", days))
+}
+
+func (s *Service) onCancelKeyDeletion(ctx context.Context, in *kms.CancelKeyDeletionInput) (authz.Target, error) {
+	return s.onKey(ctx, in.KeyId, nil)
+}
+
+func (s *Service) onGetKeyPolicy(ctx context.Context, in *kms.GetKeyPolicyInput) (authz.Target, error) {
+	return s.onKey(ctx, in.KeyId, nil)
+}
+
+func (s *Service) onPutKeyPolicy(ctx context.Context, in *kms.PutKeyPolicyInput) (authz.Target, error) {
+	return s.onKey(ctx, in.KeyId, nil, boolSetting("kms:bypasspolicylockoutsafetycheck", in.BypassPolicyLockoutSafetyCheck))
+}
+
+func (s *Service) onListKeyPolicies(ctx context.Context, in *kms.ListKeyPoliciesInput) (authz.Target, error) {
+	return s.onKey(ctx, in.KeyId, nil)
+}
+
+func (s *Service) onTagResource(ctx context.Context, in *kms.TagResourceInput) (authz.Target, error) {
+	return s.onKey(ctx, in.KeyId, nil, tagConditions(in.Tags)...)
+}
+
+func (s *Service) onUntagResource(ctx context.Context, in *kms.UntagResourceInput) (authz.Target, error) {
+	return s.onKey(ctx, in.KeyId, nil, setting{"aws:tagkeys", in.TagKeys})
+}
+
+func (s *Service) onListResourceTags(ctx context.Context, in *kms.ListResourceTagsInput) (authz.Target, error) {
+	return s.onKey(ctx, in.KeyId, nil)
+}
+
+// onAlias asks for the action on an alias of the caller's account. Aliases have
+// no policy of their own.
+func (s *Service) onAlias(ctx context.Context, name *string) authz.Target {
+	t := s.onAny(ctx)
+	t.Resource = arn.New("kms", s.region, wire.CallFrom(ctx).Account(), *name)
+	t.Type = "AWS::KMS::Alias"
+	return t
+}
+
+func (s *Service) onCreateAlias(ctx context.Context, in *kms.CreateAliasInput) (authz.Target, error) {
+	t := s.onAlias(ctx, in.AliasName)
+	k, err := s.onKey(ctx, in.TargetKeyId, nil)
+	t.And = []authz.Target{k}
+	return t, err
+}
+
+func (s *Service) onUpdateAlias(ctx context.Context, in *kms.UpdateAliasInput) (authz.Target, error) {
+	t := s.onAlias(ctx, in.AliasName)
+	after, err := s.onKey(ctx, in.TargetKeyId, nil)
+	if err != nil {
+		return t, err
+	}
+	before, err := s.onAliasTarget(ctx, in.AliasName)
+	t.And = []authz.Target{before, after}
+	return t, err
+}
+
+func (s *Service) onDeleteAlias(ctx context.Context, in *kms.DeleteAliasInput) (authz.Target, error) {
+	t := s.onAlias(ctx, in.AliasName)
+	k, err := s.onAliasTarget(ctx, in.AliasName)
+	t.And = []authz.Target{k}
+	return t, err
+}
+
+// onAliasTarget asks about the key that an alias stands for now.
+func (s *Service) onAliasTarget(ctx context.Context, name *string) (authz.Target, error) {
+	r := reference{account: wire.CallFrom(ctx).Account(), alias: *name}
+	t, err := s.onReference(ctx, r, nil, nil)
+	if t.Missing != nil {
+		t.Type = "" // there is no key to name in the event
+	}
+	return t, err
+}
+
+func (s *Service) onEncrypt(ctx context.Context, in *kms.EncryptInput) (authz.Target, error) {
+	return s.onKey(ctx, in.KeyId, in.EncryptionContext, set("kms:encryptionalgorithm", string(orSymmetric(in.EncryptionAlgorithm))))
+}
+
+func (s *Service) onDecrypt(ctx context.Context, in *kms.DecryptInput) (authz.Target, error) {
+	return s.onCiphertext(ctx, in.CiphertextBlob, in.KeyId, in.EncryptionContext, orSymmetric(in.EncryptionAlgorithm))
+}
+
+// onCiphertext asks about the key that a ciphertext names, or that the caller
+// names for it.
+func (s *Service) onCiphertext(ctx context.Context, blob []byte, given *string, encryption map[string]string, algorithm types.EncryptionAlgorithmSpec) (authz.Target, error) {
+	values := set("kms:encryptionalgorithm", string(algorithm))
+	if given != nil {
+		return s.onKey(ctx, given, encryption, values)
+	}
+	if algorithm != types.EncryptionAlgorithmSpecSymmetricDefault {
+		return authz.Target{}, invalid("You must specify a KeyId to decrypt with an asymmetric algorithm.")
+	}
+	h, err := seal.ParseBlob(blob)
+	if err != nil {
+		return authz.Target{}, &types.InvalidCiphertextException{}
+	}
+	t, err := s.onReference(ctx, reference{account: h.Account, id: h.KeyID}, encryption, []setting{values})
+	if t.Missing != nil {
+		t.Missing = refused("The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not allowed to access.")
+	}
+	if t.Hide != "" {
+		t.Hide = "on the resource associated with this ciphertext" + hidden
+	}
+	return t, err
+}
+
+func (s *Service) onReEncrypt(ctx context.Context, in *kms.ReEncryptInput) (authz.Target, error) {
+	from, err := s.onCiphertext(ctx, in.CiphertextBlob, in.SourceKeyId, in.SourceEncryptionContext, orSymmetric(in.SourceEncryptionAlgorithm))
+	if err != nil {
+		return from, err
+	}
+	algorithm := set("kms:encryptionalgorithm", string(orSymmetric(in.DestinationEncryptionAlgorithm)))
+	to, err := s.onKey(ctx, in.DestinationKeyId, in.DestinationEncryptionContext, algorithm)
+	if err != nil {
+		return to, err
+	}
+	from.Action, to.Action = "kms:ReEncryptFrom", "kms:ReEncryptTo"
+	same := []string{strconv.FormatBool(from.Resource == to.Resource)}
+	from.Conditions = map[string][]string{"kms:reencryptonsamekey": same}
+	to.Conditions = from.Conditions
+	from.And = []authz.Target{to}
+	return from, nil
+}
+
+func (s *Service) onGenerateDataKey(ctx context.Context, in *kms.GenerateDataKeyInput) (authz.Target, error) {
+	return s.onKey(ctx, in.KeyId, in.EncryptionContext, symmetricSetting)
+}
+
+func (s *Service) onGenerateDataKeyWithoutPlaintext(ctx context.Context, in *kms.GenerateDataKeyWithoutPlaintextInput) (authz.Target, error) {
+	return s.onKey(ctx, in.KeyId, in.EncryptionContext, symmetricSetting)
+}
+
+func (s *Service) onGenerateDataKeyPair(ctx context.Context, in *kms.GenerateDataKeyPairInput) (authz.Target, error) {
+	return s.onKey(ctx, in.KeyId, in.EncryptionContext, symmetricSetting, set("kms:datakeypairspec", string(in.KeyPairSpec)))
+}
+
+func (s *Service) onGenerateDataKeyPairWithoutPlaintext(ctx context.Context, in *kms.GenerateDataKeyPairWithoutPlaintextInput) (authz.Target, error) {
+	return s.onKey(ctx, in.KeyId, in.EncryptionContext, symmetricSetting, set("kms:datakeypairspec", string(in.KeyPairSpec)))
+}
+
+var symmetricSetting = set("kms:encryptionalgorithm", string(types.EncryptionAlgorithmSpecSymmetricDefault))
+
+func (s *Service) onSign(ctx context.Context, in *kms.SignInput) (authz.Target, error) {
+	return s.onKey(ctx, in.KeyId, nil, set("kms:signingalgorithm", string(in.SigningAlgorithm)), set("kms:messagetype", string(orRaw(in.MessageType))))
+}
+
+func (s *Service) onVerify(ctx context.Context, in *kms.VerifyInput) (authz.Target, error) {
+	return s.onKey(ctx, in.KeyId, nil, set("kms:signingalgorithm", string(in.SigningAlgorithm)), set("kms:messagetype", string(orRaw(in.MessageType))))
+}
+
+func (s *Service) onGenerateMac(ctx context.Context, in *kms.GenerateMacInput) (authz.Target, error) {
+	return s.onKey(ctx, in.KeyId, nil, set("kms:macalgorithm", string(in.MacAlgorithm)))
+}
+
+func (s *Service) onVerifyMac(ctx context.Context, in *kms.VerifyMacInput) (authz.Target, error) {
+	return s.onKey(ctx, in.KeyId, nil, set("kms:macalgorithm", string(in.MacAlgorithm)))
+}
+
+func (s *Service) onDeriveSharedSecret(ctx context.Context, in *kms.DeriveSharedSecretInput) (authz.Target, error) {
+	return s.onKey(ctx, in.KeyId, nil, set("kms:keyagreementalgorithm", string(in.KeyAgreementAlgorithm)))
+}
+
+func (s *Service) onGetPublicKey(ctx context.Context, in *kms.GetPublicKeyInput) (authz.Target, error) {
+	return s.onKey(ctx, in.KeyId, nil)
+}

@@ -1,0 +1,244 @@
+package kms
+
+import (
+	"context"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/kms/types"
+	"github.com/google/uuid"
+
+	"github.com/garrison-cloud/garrison/engine/seal"
+	"github.com/garrison-cloud/garrison/internal/page"
+	"github.com/garrison-cloud/garrison/internal/store"
+	"github.com/garrison-cloud/garrison/internal/wire"
+)
+
+// CreateKey makes a key with material of its own.
+func (s *Service) CreateKey(ctx context.Context, in *kms.CreateKeyInput) (*kms.CreateKeyOutput, error) {
+	if err := checkNew(in); err != nil {
+		return nil, err
+	}
+	tags, err := newTags(in.Tags)
+	if err != nil {
+		return nil, err
+	}
+	account := wire.CallFrom(ctx).Account()
+	policy := aws.ToString(in.Policy)
+	if policy == "" {
+		policy = defaultPolicy(account)
+	}
+	k := &key{
+		Account: account, ID: uuid.NewString(), Region: s.region, Spec: specOf(in), Usage: usageOf(in),
+		Description: aws.ToString(in.Description), Created: s.clock.Now(), Policy: policy, Tags: tags,
+	}
+	if err := checkPolicy(ctx, k, policy, in.BypassPolicyLockoutSafetyCheck); err != nil {
+		return nil, err
+	}
+	m, err := newMaterial(k)
+	if err != nil {
+		return nil, err
+	}
+	err = s.db.Update(ctx, func(tx *store.Tx) error {
+		if err := keys.Insert(tx, k); err != nil {
+			return err
+		}
+		return materialRows.Insert(tx, m)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &kms.CreateKeyOutput{KeyMetadata: k.metadata()}, nil
+}
+
+// checkNew refuses what a key cannot be, here or at all.
+func checkNew(in *kms.CreateKeyInput) error {
+	if in.KeySpec != "" && in.CustomerMasterKeySpec != "" && string(in.KeySpec) != string(in.CustomerMasterKeySpec) {
+		return invalid("You cannot specify KeySpec and CustomerMasterKeySpec in the same request. CustomerMasterKeySpec is deprecated.")
+	}
+	spec, usage := specOf(in), usageOf(in)
+	if !spec.Known() {
+		return unsupported("The key spec %s is not supported here.", spec)
+	}
+	if in.Origin != "" && in.Origin != types.OriginTypeAwsKms {
+		return unsupported("The key origin %s is not supported here.", in.Origin)
+	}
+	if in.CustomKeyStoreId != nil || in.XksKeyId != nil {
+		return unsupported("Custom key stores are not supported here.")
+	}
+	if aws.ToBool(in.MultiRegion) {
+		return unsupported("Multi-Region keys are not supported here.")
+	}
+	if in.KeyUsage == "" && len(spec.Usages()) > 1 {
+		return invalid("You must specify a KeyUsage value for an asymmetric or HMAC CMK.")
+	}
+	if in.KeyUsage == "" && spec != seal.SymmetricDefault {
+		return invalid("You must specify a KeyUsage value for an asymmetric or HMAC CMK.")
+	}
+	for _, u := range spec.Usages() {
+		if u == usage {
+			return nil
+		}
+	}
+	return invalid("KeyUsage %s is not compatible with KeySpec %s", usage, spec)
+}
+
+func specOf(in *kms.CreateKeyInput) seal.Spec {
+	switch {
+	case in.KeySpec != "":
+		return seal.Spec(in.KeySpec)
+	case in.CustomerMasterKeySpec != "":
+		return seal.Spec(in.CustomerMasterKeySpec)
+	default:
+		return seal.SymmetricDefault
+	}
+}
+
+func usageOf(in *kms.CreateKeyInput) seal.Usage {
+	if in.KeyUsage != "" {
+		return seal.Usage(in.KeyUsage)
+	}
+	return seal.EncryptDecrypt
+}
+
+// DescribeKey says what a key is. Of an AWS managed key's alias it is the first
+// use, which makes the key.
+func (s *Service) DescribeKey(ctx context.Context, in *kms.DescribeKeyInput) (*kms.DescribeKeyOutput, error) {
+	k, err := s.find(ctx, in.KeyId)
+	if err != nil {
+		return nil, err
+	}
+	return &kms.DescribeKeyOutput{KeyMetadata: k.metadata()}, nil
+}
+
+const (
+	keysToken   = "kms.ListKeys"
+	defaultPage = 100
+	aliasPage   = 50 // KMS API Reference, ListAliases, Limit
+)
+
+func limitOf(limit *int32, otherwise int) int {
+	if limit == nil {
+		return otherwise
+	}
+	return int(*limit)
+}
+
+// position reads a marker.
+func position(kind string, marker *string) (store.Key, error) {
+	if marker == nil {
+		return nil, nil
+	}
+	at, err := page.Position(kind, *marker)
+	if err != nil {
+		return nil, &types.InvalidMarkerException{Message: aws.String("Could not deserialize marker " + *marker)}
+	}
+	return at, nil
+}
+
+// ListKeys lists the account's keys, those pending deletion included.
+func (s *Service) ListKeys(ctx context.Context, in *kms.ListKeysInput) (*kms.ListKeysOutput, error) {
+	after, err := position(keysToken, in.Marker)
+	if err != nil {
+		return nil, err
+	}
+	out := &kms.ListKeysOutput{Keys: []types.KeyListEntry{}}
+	limit := limitOf(in.Limit, defaultPage)
+	account := wire.CallFrom(ctx).Account()
+	err = s.db.View(ctx, func(tx *store.Tx) error {
+		for k, err := range keys.Scan(tx, store.Range{Prefix: store.K(account), After: after}) {
+			if err != nil {
+				return err
+			}
+			if k.gone(tx.Now()) {
+				continue
+			}
+			if len(out.Keys) == limit {
+				last := *out.Keys[limit-1].KeyId
+				out.Truncated, out.NextMarker = true, aws.String(page.Token(keysToken, store.K(account, last)))
+				return nil
+			}
+			out.Keys = append(out.Keys, types.KeyListEntry{KeyId: &k.ID, KeyArn: aws.String(k.arn())})
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// UpdateKeyDescription replaces a key's description.
+func (s *Service) UpdateKeyDescription(ctx context.Context, in *kms.UpdateKeyDescriptionInput) (*kms.UpdateKeyDescriptionOutput, error) {
+	_, err := s.edit(ctx, in.KeyId, func(_ *store.Tx, k *key) error {
+		if k.pending() {
+			return k.isPending()
+		}
+		k.Description = aws.ToString(in.Description)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &kms.UpdateKeyDescriptionOutput{}, nil
+}
+
+// metadata is the key as the API describes it.
+func (k *key) metadata() *types.KeyMetadata {
+	m := &types.KeyMetadata{
+		AWSAccountId: &k.Account, KeyId: &k.ID, Arn: aws.String(k.arn()), CreationDate: &k.Created,
+		Description: &k.Description, Enabled: !k.Disabled && !k.pending(), KeyState: k.state(),
+		KeySpec: types.KeySpec(k.Spec), CustomerMasterKeySpec: types.CustomerMasterKeySpec(k.Spec),
+		KeyUsage: types.KeyUsageType(k.Usage), KeyManager: types.KeyManagerTypeCustomer,
+		Origin: types.OriginTypeAwsKms, MultiRegion: aws.Bool(false),
+	}
+	if k.managed() {
+		m.KeyManager = types.KeyManagerTypeAws
+	}
+	if k.Spec == seal.SymmetricDefault {
+		m.CurrentKeyMaterialId = &k.MaterialID
+	}
+	if k.pending() {
+		m.DeletionDate = &k.DeletionAt
+	}
+	k.algorithms(m)
+	return m
+}
+
+// algorithms lists what a key of this spec and usage can do.
+func (k *key) algorithms(m *types.KeyMetadata) {
+	switch k.Usage {
+	case seal.EncryptDecrypt:
+		m.EncryptionAlgorithms = convert[types.EncryptionAlgorithmSpec](k.Spec.EncryptionAlgorithms())
+	case seal.SignVerify:
+		m.SigningAlgorithms = convert[types.SigningAlgorithmSpec](k.Spec.SigningAlgorithms())
+	case seal.GenerateVerifyMac:
+		m.MacAlgorithms = convert[types.MacAlgorithmSpec](k.Spec.MacAlgorithms())
+	case seal.KeyAgreement:
+		m.KeyAgreementAlgorithms = convert[types.KeyAgreementAlgorithmSpec](k.Spec.KeyAgreementAlgorithms())
+	}
+}
+
+// convert changes the type of a list of names.
+func convert[To, From ~string](list []From) []To {
+	out := make([]To, 0, len(list))
+	for _, v := range list {
+		out = append(out, To(v))
+	}
+	return out
+}
+
+func (k *key) state() types.KeyState {
+	switch {
+	case k.pending():
+		return types.KeyStatePendingDeletion
+	case k.Disabled:
+		return types.KeyStateDisabled
+	default:
+		return types.KeyStateEnabled
+	}
+}
+
+// day is how a deletion window is counted.
+const day = 24 * time.Hour

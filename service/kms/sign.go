@@ -1,0 +1,128 @@
+package kms
+
+import (
+	"context"
+	"errors"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/kms/types"
+
+	"github.com/garrison-cloud/garrison/engine/seal"
+)
+
+func orRaw(m types.MessageType) types.MessageType {
+	if m == "" {
+		return types.MessageTypeRaw
+	}
+	return m
+}
+
+// Sign signs a message of up to 4 KiB, or the digest of any.
+func (s *Service) Sign(ctx context.Context, in *kms.SignInput) (*kms.SignOutput, error) {
+	k, m, err := s.signer(ctx, in.KeyId, in.SigningAlgorithm, in.MessageType, "Sign")
+	if err != nil {
+		return nil, err
+	}
+	if err := checkDryRun(in.DryRun); err != nil {
+		return nil, err
+	}
+	sig, err := m.Sign(seal.SigningAlgorithm(in.SigningAlgorithm), seal.MessageType(orRaw(in.MessageType)), in.Message)
+	if err != nil {
+		return nil, signError(err, in.SigningAlgorithm)
+	}
+	return &kms.SignOutput{KeyId: aws.String(k.arn()), Signature: sig, SigningAlgorithm: in.SigningAlgorithm}, nil
+}
+
+// Verify checks a signature. One that does not hold is an exception, so that
+// nobody takes an unread answer for a yes.
+func (s *Service) Verify(ctx context.Context, in *kms.VerifyInput) (*kms.VerifyOutput, error) {
+	k, m, err := s.signer(ctx, in.KeyId, in.SigningAlgorithm, in.MessageType, "Verify")
+	if err != nil {
+		return nil, err
+	}
+	if err := checkDryRun(in.DryRun); err != nil {
+		return nil, err
+	}
+	err = m.Verify(seal.SigningAlgorithm(in.SigningAlgorithm), seal.MessageType(orRaw(in.MessageType)), in.Message, in.Signature)
+	if err != nil {
+		return nil, signError(err, in.SigningAlgorithm)
+	}
+	return &kms.VerifyOutput{KeyId: aws.String(k.arn()), SignatureValid: true, SigningAlgorithm: in.SigningAlgorithm}, nil
+}
+
+func (s *Service) signer(ctx context.Context, given *string, a types.SigningAlgorithmSpec, mt types.MessageType, operation string) (*key, *seal.Material, error) {
+	k, m, err := s.use(ctx, given, seal.SignVerify, operation)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !has(k.Spec.SigningAlgorithms(), a) {
+		return nil, nil, invalidUsage("The signing algorithm %s is not compatible with the key spec %s.", a, k.Spec)
+	}
+	if mt == types.MessageTypeExternalMu {
+		return nil, nil, invalid("The message type EXTERNAL_MU is not compatible with the signing algorithm %s.", a)
+	}
+	return k, m, nil
+}
+
+// has reports whether a list of names has one.
+func has[A, B ~string](list []A, name B) bool {
+	for _, v := range list {
+		if string(v) == string(name) {
+			return true
+		}
+	}
+	return false
+}
+
+func signError(err error, a types.SigningAlgorithmSpec) error {
+	switch {
+	case errors.Is(err, seal.ErrInvalidSignature):
+		return &types.KMSInvalidSignatureException{}
+	case errors.Is(err, seal.ErrInvalidLength):
+		return invalid("Digest is invalid length for algorithm %s.", a)
+	default:
+		return err
+	}
+}
+
+// GenerateMac authenticates a message of up to 4 KiB.
+func (s *Service) GenerateMac(ctx context.Context, in *kms.GenerateMacInput) (*kms.GenerateMacOutput, error) {
+	k, m, err := s.maker(ctx, in.KeyId, in.MacAlgorithm, in.DryRun, "GenerateMac")
+	if err != nil {
+		return nil, err
+	}
+	mac, err := m.GenerateMac(seal.MacAlgorithm(in.MacAlgorithm), in.Message)
+	if err != nil {
+		return nil, err
+	}
+	return &kms.GenerateMacOutput{KeyId: aws.String(k.arn()), Mac: mac, MacAlgorithm: in.MacAlgorithm}, nil
+}
+
+// VerifyMac checks a MAC in constant time. One that does not hold is an
+// exception.
+func (s *Service) VerifyMac(ctx context.Context, in *kms.VerifyMacInput) (*kms.VerifyMacOutput, error) {
+	k, m, err := s.maker(ctx, in.KeyId, in.MacAlgorithm, in.DryRun, "VerifyMac")
+	if err != nil {
+		return nil, err
+	}
+	err = m.VerifyMac(seal.MacAlgorithm(in.MacAlgorithm), in.Message, in.Mac)
+	if errors.Is(err, seal.ErrInvalidMac) {
+		return nil, &types.KMSInvalidMacException{}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &kms.VerifyMacOutput{KeyId: aws.String(k.arn()), MacValid: true, MacAlgorithm: in.MacAlgorithm}, nil
+}
+
+func (s *Service) maker(ctx context.Context, given *string, a types.MacAlgorithmSpec, dryRun *bool, operation string) (*key, *seal.Material, error) {
+	k, m, err := s.use(ctx, given, seal.GenerateVerifyMac, operation)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !has(k.Spec.MacAlgorithms(), a) {
+		return nil, nil, invalidUsage("The MAC algorithm %s is not compatible with the key spec %s.", a, k.Spec)
+	}
+	return k, m, checkDryRun(dryRun)
+}
