@@ -32,7 +32,7 @@ func (x *exchange) audit() {
 	e := x.event()
 	if x.err != nil {
 		f := x.failure()
-		e.ErrorCode, e.ErrorMessage = f.Code, f.Message
+		e.ErrorCode, e.ErrorMessage = f.Code, clip(f.Message)
 	} else if !x.op.ReadOnly {
 		e.Response = x.op.AppendAuditOutput(nil, x.out)
 	}

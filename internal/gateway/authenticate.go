@@ -3,6 +3,8 @@ package gateway
 import (
 	"errors"
 
+	"github.com/aws/smithy-go"
+
 	"github.com/garrison-cloud/garrison/engine/iam"
 	"github.com/garrison-cloud/garrison/internal/authz"
 	"github.com/garrison-cloud/garrison/internal/sigv4"
@@ -21,9 +23,9 @@ func (x *exchange) authenticate() error {
 	key, err := x.g.Keys.Key(x.ctx, x.signature.AccessKeyID, x.signature.SessionToken)
 	switch {
 	case errors.Is(err, ErrNoKey):
-		return sigv4.NoKey()
+		return sigv4.UnknownKey(x.signature)
 	case errors.Is(err, ErrExpiredKey):
-		return sigv4.SessionEnded()
+		return sigv4.ExpiredToken(x.signature)
 	case err != nil:
 		return err
 	}
@@ -37,57 +39,49 @@ func (x *exchange) authenticate() error {
 // verify checks the signature, and makes the body ready to be decoded: whole,
 // or as a stream that verifies itself.
 func (x *exchange) verify(key Key) error {
-	streams := x.op.Streams()
-	if !streams {
-		if err := x.readBody(); err != nil {
-			return err
-		}
+	if x.op.Streams() {
+		return x.verifyStream(key)
 	}
-	verified := sigv4.Unverified(x.signature)
-	if !x.g.AnySignature {
-		var err error
-		if verified, err = x.g.verifier.Verify(x.r, x.signature, key.Secret, x.body, streams); err != nil {
-			return err
-		}
+	if err := x.readBody(); err != nil {
+		return err
 	}
-	if streams {
-		x.stream = verified.Body(x.r.Body)
+	if x.g.AnySignature {
+		return nil
 	}
-	return nil
+	return x.g.verifier.Verify(x.r, x.signature, sigv4.NewSecret(key.Secret), x.body)
+}
+
+func (x *exchange) verifyStream(key Key) (err error) {
+	var body *sigv4.Body
+	if x.g.AnySignature {
+		body, err = sigv4.Unverified(x.r, x.signature)
+	} else {
+		body, err = x.g.verifier.VerifyStream(x.r, x.signature, sigv4.NewSecret(key.Secret))
+	}
+	x.stream = body
+	return err
 }
 
 // admitAnonymous lets calls that nobody signed on to S3, whose policies can
 // speak to them: buckets may be public.
 func (x *exchange) admitAnonymous() error {
-	if x.protocol != wire.RestXML {
-		return wire.MissingAuthentication.In(x.protocol, "Missing Authentication Token")
+	if x.protocol != wire.RestXML && !x.op.Unauthenticated() {
+		return sigv4.MissingToken(x.r)
 	}
 	x.call.Principal = anonymous
-	if x.op.Streams() {
-		x.stream = x.r.Body
-		return nil
+	if !x.op.Streams() {
+		return x.readBody()
 	}
-	return x.readBody()
+	body, err := sigv4.Unverified(x.r, nil)
+	x.stream = body
+	return err
 }
 
-// failures are what a protocol makes of a signature that does not hold.
-var failures = map[sigv4.Kind]wire.Failure{
-	sigv4.Incomplete:      wire.IncompleteSignature,
-	sigv4.BadSignature:    wire.InvalidSignature,
-	sigv4.Skewed:          wire.RequestExpired,
-	sigv4.Expired:         wire.RequestExpired,
-	sigv4.UnknownKey:      wire.UnknownAccessKey,
-	sigv4.ExpiredToken:    wire.ExpiredToken,
-	sigv4.PayloadMismatch: wire.InvalidSignature,
-	sigv4.BadChunk:        wire.MalformedBody,
-}
-
-// unauthentic words a signature's error for the call's protocol.
-func (x *exchange) unauthentic(e *sigv4.Error) *wire.Error {
-	out := failures[e.Kind].In(x.protocol, e.Message)
-	if x.protocol == wire.RestXML {
-		out.Code, out.Message = e.S3Code, e.S3Message
+// unauthentic is a signature's error, which knows its service's words.
+func unauthentic(e *sigv4.Error) *wire.Error {
+	out := &wire.Error{Code: e.Code, Message: e.Message, Status: e.Status, Fault: smithy.FaultClient, Cause: e}
+	for _, d := range e.Details {
+		out.Details = append(out.Details, wire.Detail(d))
 	}
-	out.Cause = e
 	return out
 }

@@ -8,8 +8,9 @@ import (
 	"github.com/garrison-cloud/garrison/internal/audit"
 )
 
-// maxAgent bounds how much of a client's header is kept in an event.
-const maxAgent = 1024
+// maxText bounds how much of what a client sent is kept in an event or a line of
+// the log (CloudTrail User Guide, "CloudTrail record contents", errorMessage).
+const maxText = 1024
 
 // clientFacts notes where a call came from.
 func (x *exchange) clientFacts() {
@@ -29,8 +30,8 @@ func hostOnly(addr string) string {
 }
 
 func clip(s string) string {
-	if len(s) > maxAgent {
-		return s[:maxAgent]
+	if len(s) > maxText {
+		return s[:maxText]
 	}
 	return s
 }

@@ -30,7 +30,7 @@ func (x *exchange) describe(err error) *wire.Error {
 	case errors.As(err, &denied):
 		return x.accessDenied(denied)
 	case errors.As(err, &unsigned):
-		return x.unauthentic(unsigned)
+		return unauthentic(unsigned)
 	case errors.Is(err, store.ErrFull):
 		e := wire.ServiceUnavailable.In(x.protocol, "The server has no space left to keep this call.")
 		e.Cause = err
@@ -82,6 +82,7 @@ func (x *exchange) write(a *wire.Response) {
 		if x.r.Method != http.MethodHead {
 			x.w.Write(a.Body) //nolint:errcheck // the client has gone: nobody is left to tell
 		}
+		a.Free()
 		return
 	}
 	defer a.Stream.Close()
@@ -110,7 +111,7 @@ func (x *exchange) log() {
 	}
 	attrs := []slog.Attr{
 		slog.String("request", x.call.RequestID),
-		slog.String("operation", x.call.Service+":"+x.call.Operation),
+		slog.String("operation", x.asked),
 		slog.String("region", x.call.Region),
 		slog.String("from", x.call.SourceIP),
 		slog.Int("status", x.status),

@@ -35,6 +35,7 @@ type exchange struct {
 	// it names. name is the operation's; labels are a REST path's.
 	signature   *sigv4.Signature
 	scope, name string
+	asked       string // what the log calls the operation, known or not
 	labels      map[string]string
 	body        []byte
 	stream      io.Reader

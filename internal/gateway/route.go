@@ -126,6 +126,7 @@ func (x *exchange) findREST() error {
 
 // named sets the service and the operation if they are served.
 func (x *exchange) named(service, operation string) error {
+	x.asked = clip(service + ":" + operation)
 	s, ok := x.g.services[service]
 	if !ok {
 		return x.unserved(service)
@@ -147,16 +148,17 @@ func (x *exchange) named(service, operation string) error {
 // place sets the Region, and with it the very service that is called.
 func (x *exchange) place() error {
 	name := x.g.Home
-	if x.signature != nil && x.signature.Region != "*" {
-		name = x.signature.Region
-	}
-	if x.g.Global[x.service.Name()] {
-		name = x.g.Home
+	if s := x.signature; s != nil {
+		if signing := x.service.Metadata().SigningName; s.Service != signing {
+			return sigv4.WrongService(s, signing)
+		}
+		if s.Region != "" && !x.g.Global[x.service.Name()] {
+			name = s.Region
+		}
 	}
 	region, ok := x.g.Regions[name]
 	if !ok {
-		message := fmt.Sprintf("Credential should be scoped to a valid region, not '%s'; this server has %s.", clip(name), strings.Join(x.g.regionNames, ", "))
-		return wire.InvalidSignature.In(x.protocol, message)
+		return x.wrongRegion()
 	}
 	x.region, x.call.Region = region, name
 	x.service = region.Services[x.service.Name()]
@@ -165,10 +167,19 @@ func (x *exchange) place() error {
 	return nil
 }
 
+// wrongRegion says which Regions there are: who asks for another has the wrong
+// server, or has to start it with more.
+func (x *exchange) wrongRegion() error {
+	e := sigv4.WrongRegion(x.signature, strings.Join(x.g.regionNames, "', '"))
+	e.Message = strings.TrimSuffix(e.Message, ".") + "; this server has " + strings.Join(x.g.regionNames, ", ") + " (garrison serve --regions)."
+	return e
+}
+
 // bind names the call.
 func (x *exchange) bind(b *bound) {
 	x.service, x.op, x.action = b.service, b.op, b.action
 	x.call.Service, x.call.Operation = b.service.Name(), b.op.Name
+	x.asked = b.action
 	x.begin()
 }
 

@@ -14,9 +14,13 @@ import (
 	"github.com/garrison-cloud/garrison/internal/gateway"
 	"github.com/garrison-cloud/garrison/internal/store"
 	"github.com/garrison-cloud/garrison/internal/wire"
+	"github.com/garrison-cloud/garrison/service/account"
 	"github.com/garrison-cloud/garrison/service/cloudtrail"
+	"github.com/garrison-cloud/garrison/service/cloudwatch"
+	"github.com/garrison-cloud/garrison/service/ec2"
 	"github.com/garrison-cloud/garrison/service/iam"
 	"github.com/garrison-cloud/garrison/service/kms"
+	"github.com/garrison-cloud/garrison/service/s3"
 	"github.com/garrison-cloud/garrison/service/sts"
 )
 
@@ -68,9 +72,13 @@ func (s *services) buildRegion(c *Config, region string, local, shared *room) er
 	s.workers = append(s.workers, keys)
 	r := &gateway.Region{Services: map[string]*wire.Service{}, Log: local.log}
 	for name, svc := range map[string]service{
+		"account":    account.New(c.Regions),
 		"cloudtrail": cloudtrail.New(c.Clock, local.log, shared.log),
+		"cloudwatch": cloudwatch.New(local.db),
+		"ec2":        ec2.New(c.Regions),
 		"iam":        s.iam,
 		"kms":        keys,
+		"s3":         s3.New(shared.db, region),
 		"sts":        s.sts,
 	} {
 		w, err := wire.NewService(name, svc.Operations())

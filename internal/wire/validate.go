@@ -29,6 +29,8 @@ type checker struct {
 	path  []byte
 	top   *member
 	found []violation
+	// secrets counts the sensitive values that the walk is inside of.
+	secrets int
 }
 
 // validate holds an input to the constraints of the model.
@@ -83,6 +85,10 @@ func (c *checker) fail(m *member, v violation) {
 
 func (c *checker) value(m *member, v reflect.Value) {
 	n := m.node
+	if n.sensitive {
+		c.secrets++
+		defer func() { c.secrets-- }()
+	}
 	if size, ok := measureOf(n.kind, v); ok && n.limits != nil {
 		c.own(m, v, size)
 	}
@@ -107,7 +113,7 @@ func (c *checker) value(m *member, v reflect.Value) {
 func (c *checker) own(m *member, v reflect.Value, size float64) {
 	n := m.node
 	fail := func(words string) {
-		c.fail(m, violation{words: words, hidden: n.sensitive, value: valueText(m, v)})
+		c.fail(m, violation{words: words, hidden: c.secrets > 0, value: valueText(m, v)})
 	}
 	if n.kind == model.String {
 		n.limits.text(v.String(), int(size), fail)
@@ -179,7 +185,11 @@ func (c *checker) dictionary(m *member, v reflect.Value) {
 	}
 	for _, key := range sortedKeys(v) {
 		if value, ok := n.item.element(v.MapIndex(key)); ok {
-			c.at(m, key.String()+".member", func() { c.value(n.item, value) })
+			step := key.String() + ".member"
+			if c.secrets > 0 || n.key.node.sensitive {
+				step = "member"
+			}
+			c.at(m, step, func() { c.value(n.item, value) })
 		}
 	}
 }
@@ -222,5 +232,5 @@ func (c *checker) scalars(m *member, v reflect.Value, item *member, noun string,
 		}
 		words += b
 	}
-	c.fail(m, violation{words: words + "]", hidden: m.node.sensitive || item.node.sensitive, value: valueText(m, v)})
+	c.fail(m, violation{words: words + "]", hidden: c.secrets > 0 || item.node.sensitive, value: valueText(m, v)})
 }

@@ -60,7 +60,7 @@ func (v *violation) write(b *strings.Builder) {
 
 // wordsIAM are IAM's own words for two of its patterns.
 func wordsIAM(v *violation) string {
-	switch strings.TrimPrefix(v.words, "Member must satisfy regular expression pattern: ") {
+	switch strings.TrimPrefix(v.words, patternWords) {
 	case `[\w+=,.@-]+`:
 		return "The specified value for " + v.path + " is invalid. It must contain only alphanumeric characters and/or the following: +=,.@_-"
 	case `(\u002F)|(\u002F[\u0021-\u007E]+\u002F)`:

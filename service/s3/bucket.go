@@ -11,7 +11,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
 
-	"github.com/garrison-cloud/garrison/internal/authz"
 	"github.com/garrison-cloud/garrison/internal/page"
 	"github.com/garrison-cloud/garrison/internal/store"
 	"github.com/garrison-cloud/garrison/internal/wire"
@@ -106,7 +105,7 @@ func (s *Service) ListBuckets(ctx context.Context, in *s3.ListBucketsInput) (*s3
 		if err != nil {
 			return nil, fail("InvalidArgument", "The continuation token provided is incorrect")
 		}
-		r.After = store.K(account, string(after))
+		r.After = buckets.IndexAfter(store.K(account, string(after)), &bucket{Name: string(after)})
 	}
 	out := &s3.ListBucketsOutput{Owner: &types.Owner{ID: aws.String(account)}, Prefix: in.Prefix, Buckets: []types.Bucket{}}
 	err := s.db.View(ctx, func(tx *store.Tx) error {

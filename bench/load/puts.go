@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/garrison-cloud/garrison/internal/clock"
+	"github.com/garrison-cloud/garrison/internal/store"
+	"github.com/garrison-cloud/garrison/internal/store/pebble"
+)
+
+// A put is a row of about the size of a key's.
+type put struct {
+	Account, ID string
+	Body        []byte
+}
+
+var puts = store.NewTable("bench.put", func(p *put) store.Key { return store.K(p.Account, p.ID) })
+
+const putSize = 512
+
+// storePuts measures the store's own durable puts from n writers: the reference
+// for what creates something.
+func storePuts(ctx context.Context, dir string, n int, d time.Duration) (result, error) {
+	engine, err := pebble.Open(dir, pebble.Options{})
+	if err != nil {
+		return result{}, err
+	}
+	root, err := store.FileRoot(dir+".root", true)
+	if err != nil {
+		return result{}, err
+	}
+	db, err := store.Open(engine, store.Options{Root: root, Clock: clock.System{}})
+	if err != nil {
+		return result{}, err
+	}
+	defer db.Close()
+	var (
+		wg      sync.WaitGroup
+		mu      sync.Mutex // guards all and failure
+		all     []time.Duration
+		failure error
+	)
+	begun := time.Now()
+	for w := range n {
+		wg.Go(func() {
+			took, err := putUntil(ctx, db, w, begun.Add(d))
+			mu.Lock()
+			defer mu.Unlock()
+			all = append(all, took...)
+			if err != nil {
+				failure = err
+			}
+		})
+	}
+	wg.Wait()
+	elapsed := time.Since(begun)
+	if failure != nil {
+		return result{}, fmt.Errorf("durable puts: %w", failure)
+	}
+	slices.Sort(all)
+	return result{rate: float64(len(all)) / elapsed.Seconds(), p50: all[len(all)/2], p99: all[len(all)*99/100]}, nil
+}
+
+func putUntil(ctx context.Context, db *store.DB, worker int, deadline time.Time) ([]time.Duration, error) {
+	var took []time.Duration
+	for time.Now().Before(deadline) {
+		body := make([]byte, putSize)
+		rand.Read(body)
+		row := &put{Account: fmt.Sprintf("%012d", worker), ID: hex.EncodeToString(body[:16]), Body: body}
+		begun := time.Now()
+		if err := db.Update(ctx, func(tx *store.Tx) error { return puts.Insert(tx, row) }); err != nil {
+			return took, err
+		}
+		took = append(took, time.Since(begun))
+	}
+	return took, nil
+}

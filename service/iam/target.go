@@ -1,0 +1,124 @@
+package iam
+
+import (
+	"context"
+	"errors"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+
+	"github.com/garrison-cloud/garrison/internal/arn"
+	"github.com/garrison-cloud/garrison/internal/authz"
+	"github.com/garrison-cloud/garrison/internal/wire"
+)
+
+// Condition keys of IAM (Service Authorization Reference, "Actions, resources,
+// and condition keys for AWS Identity and Access Management").
+const (
+	policyARNKey = "iam:policyarn"
+	boundaryKey  = "iam:permissionsboundary"
+	requestTag   = "aws:requesttag/"
+	tagKeys      = "aws:tagkeys"
+)
+
+// A detail adds to the question that a call asks what its input tells. e is the
+// entity in question, nil if there is none.
+type detail[I any] func(in *I, e *entity, set func(key string, values ...string))
+
+// bounded tells the boundary of the entity in question.
+func bounded[I any](_ *I, e *entity, set func(string, ...string)) {
+	if e != nil && e.Boundary != "" {
+		set(boundaryKey, e.Boundary)
+	}
+}
+
+// about tells what attr reads of the input, if it is given.
+func about[I any](key string, attr func(*I) *string) detail[I] {
+	return func(in *I, _ *entity, set func(string, ...string)) {
+		if v := attr(in); v != nil {
+			set(key, *v)
+		}
+	}
+}
+
+// tagged tells the tags that the input brings.
+func tagged[I any](tags func(*I) []types.Tag) detail[I] {
+	return func(in *I, _ *entity, set func(string, ...string)) {
+		var keys []string
+		for _, t := range tags(in) {
+			keys = append(keys, *t.Key)
+			set(requestTag+fold(*t.Key), *t.Value)
+		}
+		if keys != nil {
+			set(tagKeys, keys...)
+		}
+	}
+}
+
+// untagged tells the tag keys that the input names.
+func untagged[I any](keys func(*I) []string) detail[I] {
+	return func(in *I, _ *entity, set func(string, ...string)) { set(tagKeys, keys(in)...) }
+}
+
+func conditions[I any](in *I, e *entity, details []detail[I]) map[string][]string {
+	if len(details) == 0 {
+		return nil
+	}
+	out := map[string][]string{}
+	for _, d := range details {
+		d(in, e, func(key string, values ...string) { out[key] = values })
+	}
+	return out
+}
+
+// on asks for the operation's action on the caller's entity that name reads from
+// the input; no name is the caller itself.
+func on[T, I any](s *Service, k *kind[T], name func(*I) *string, details ...detail[I]) func(context.Context, *I) (authz.Target, error) {
+	return func(ctx context.Context, in *I) (authz.Target, error) {
+		who, err := subject(ctx, name(in))
+		if err != nil {
+			return authz.Target{}, err
+		}
+		if who == "" {
+			return authz.On(arn.Root(wire.CallFrom(ctx).Account())), nil
+		}
+		row, err := k.view(ctx, s, who)
+		var missing *types.NoSuchEntityException
+		if errors.As(err, &missing) {
+			t := authz.On(k.named(wire.CallFrom(ctx).Account(), "/", who))
+			t.Missing, t.Conditions = missing, conditions(in, nil, details)
+			return t, nil
+		}
+		if err != nil {
+			return authz.Target{}, err
+		}
+		e := k.of(row)
+		t := authz.On(k.arn(e))
+		t.Tags, t.Conditions = e.Tags, conditions(in, e, details)
+		return t, nil
+	}
+}
+
+// onNew asks for the operation's action on an entity that does not exist yet.
+func onNew[T, I any](k *kind[T], names func(*I) (path, name *string), details ...detail[I]) func(context.Context, *I) (authz.Target, error) {
+	return func(ctx context.Context, in *I) (authz.Target, error) {
+		path, name := names(in)
+		t := authz.On(k.named(wire.CallFrom(ctx).Account(), pathOf(path), *name))
+		t.Conditions = conditions(in, nil, details)
+		return t, nil
+	}
+}
+
+// onAll asks for the operation's action on all entities below a path.
+func onAll[T, I any](k *kind[T], prefix func(*I) *string) func(context.Context, *I) (authz.Target, error) {
+	return func(ctx context.Context, in *I) (authz.Target, error) {
+		return authz.On(k.named(wire.CallFrom(ctx).Account(), pathOf(prefix(in)), "")), nil
+	}
+}
+
+func pathOf(path *string) string {
+	if path == nil {
+		return "/"
+	}
+	return aws.ToString(path)
+}
