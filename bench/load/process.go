@@ -44,14 +44,15 @@ func start(ctx context.Context, addr, path string, args ...string) (*process, er
 	p := &process{cmd: cmd, url: "http://" + addr}
 	deadline := time.Now().Add(30 * time.Second)
 	for time.Now().Before(deadline) {
-		if c, err := net.Dial("tcp", addr); err == nil {
-			c.Close()
+		// Any answer will do: that of a call that nobody signed has gone through the
+		// whole gateway.
+		if firstAnswer(ctx, p.url) == nil {
 			return p, nil
 		}
 		time.Sleep(time.Millisecond)
 	}
 	p.stop()
-	return nil, fmt.Errorf("%s does not listen on %s\n%s", path, addr, stderr.String())
+	return nil, fmt.Errorf("%s does not answer on %s\n%s", path, addr, stderr.String())
 }
 
 // startGarrison starts a server on the data directory dir.

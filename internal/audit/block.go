@@ -57,7 +57,7 @@ type block struct {
 
 var blocks = store.NewTable("audit.block",
 	func(b *block) store.Key { return store.K(b.Account, b.Last, b.ID) },
-	store.Expires(func(b *block) time.Time { return b.Last.Add(Retention) }))
+	store.Expires(func(b *block) time.Time { return b.Last.Add(Retention) }), store.Unwatched[block]())
 
 // A promise is the event of a write as it was known when the write was
 // committed. It is replaced by the whole event; after a crash it stands for it.
@@ -67,7 +67,7 @@ type promise struct {
 }
 
 var promises = store.NewTable("audit.promise",
-	func(p *promise) store.Key { return store.K(p.Account, p.Record.ID) })
+	func(p *promise) store.Key { return store.K(p.Account, p.Record.ID) }, store.Unwatched[promise]())
 
 func newBlock(account, id string, records []Record) (*block, error) {
 	raw, err := cbor.Marshal(records)

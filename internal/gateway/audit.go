@@ -65,6 +65,9 @@ func (x *exchange) event() *audit.Event {
 		}
 		e.Resources = append(e.Resources, audit.Resource{ARN: t.Resource, Type: t.Type, Account: owner})
 	}
+	for _, m := range x.call.Made {
+		e.Resources = append(e.Resources, audit.Resource{ARN: m.ARN, Type: m.Type, Account: e.Recipient})
+	}
 	if x.r != nil {
 		e.TLS = tlsOf(x.r)
 	}

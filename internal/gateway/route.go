@@ -6,6 +6,8 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"path"
+	"slices"
 	"strings"
 
 	"github.com/garrison-cloud/garrison/internal/sigv4"
@@ -112,11 +114,17 @@ func (x *exchange) findREST() error {
 		return x.unserved(x.scope)
 	}
 	x.protocol = s.Protocols()[0]
-	path := x.r.URL.EscapedPath()
-	if bucket, ok := bucketOf(x.r.Host); ok && x.protocol == wire.RestXML {
-		path = "/" + bucket + path
+	route := x.r.URL.EscapedPath()
+	if name == "s3" {
+		if bucket, ok := bucketOf(x.r.Host); ok {
+			route = "/" + bucket + route
+		}
+	} else if path.Clean(route) != strings.TrimSuffix(route, "/") && route != "/" {
+		// Outside S3 a signature covers the path without its dots and double
+		// slashes, so only a path without them is sure to be the one that was signed.
+		return x.unknown(x.r.Method + " " + x.r.URL.Path)
 	}
-	operation, labels, ok := s.Match(x.r.Method, path, x.r.URL.RawQuery, x.r.Header)
+	operation, labels, ok := s.Match(x.r.Method, route, x.r.URL.RawQuery, x.r.Header)
 	if !ok {
 		return x.unknown(x.r.Method + " " + x.r.URL.Path)
 	}
@@ -157,7 +165,7 @@ func (x *exchange) place() error {
 		}
 	}
 	region, ok := x.g.Regions[name]
-	if !ok {
+	if !ok || x.signature != nil && !signedFor(x.signature, name) {
 		return x.wrongRegion()
 	}
 	x.region, x.call.Region = region, name
@@ -165,6 +173,15 @@ func (x *exchange) place() error {
 	op, _ := x.service.Operation(x.name)
 	x.bind(&bound{service: x.service, op: op, action: x.g.byInput[name][op.In].action})
 	return nil
+}
+
+// signedFor reports whether a SigV4A signature, which is for a set of Regions,
+// is for this one.
+func signedFor(s *sigv4.Signature, region string) bool {
+	return s.Algorithm != sigv4.SigV4A || slices.ContainsFunc(s.RegionSet, func(pattern string) bool {
+		ok, err := path.Match(pattern, region)
+		return err == nil && ok
+	})
 }
 
 // wrongRegion says which Regions there are: who asks for another has the wrong

@@ -120,6 +120,9 @@ func (s *Server) OpsURL() string {
 	return "http://" + s.ops.Addr().String()
 }
 
+// Handler answers API calls. Run serves it; tests may call it directly.
+func (s *Server) Handler() http.Handler { return s.gateway }
+
 // Credentials are the root access keys of the configured accounts.
 func (s *Server) Credentials() []Credentials { return s.credentials }
 

@@ -31,11 +31,15 @@ func appendEscaped(dst []byte, path string) []byte {
 }
 
 // appendReescaped unescapes s and escapes it as AWS does; keep is a reserved
-// byte that stands for itself, plus what a plus sign stands for. It returns
-// false for an escape that is none.
+// byte that stands for itself unless it was escaped, plus what a plus sign
+// stands for. It returns false for an escape that is none.
 func appendReescaped(dst []byte, s string, keep, plus byte) ([]byte, bool) {
 	for i := 0; i < len(s); i++ {
 		c := s[i]
+		if c == keep {
+			dst = append(dst, c)
+			continue
+		}
 		switch c {
 		case '%':
 			if i+2 >= len(s) || !isHex(s[i+1]) || !isHex(s[i+2]) {
@@ -46,7 +50,7 @@ func appendReescaped(dst []byte, s string, keep, plus byte) ([]byte, bool) {
 		case '+':
 			c = plus
 		}
-		if unreserved(c) || c == keep {
+		if unreserved(c) {
 			dst = append(dst, c)
 		} else {
 			dst = appendEscapedByte(dst, c)

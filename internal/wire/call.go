@@ -19,10 +19,17 @@ type Call struct {
 	// EventID names the call's CloudTrail event.
 	EventID string
 
+	// Made are the resources that the call has created, which its target could
+	// not name yet; CloudTrail names them.
+	Made []Resource
+
 	// Check asks whether the caller may do t. It is for handlers whose question
 	// arises only while they work; nil is yes.
 	Check func(ctx context.Context, t authz.Target) error
 }
+
+// A Resource is a thing by its ARN and CloudTrail's name for its kind.
+type Resource struct{ ARN, Type string }
 
 // Account returns the caller's account.
 func (c *Call) Account() string { return c.Principal.Account }
