@@ -1,12 +1,16 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
+	"github.com/garrison-cloud/garrison/internal/clock"
 	"github.com/garrison-cloud/garrison/internal/server"
 )
 
@@ -17,6 +21,8 @@ type envCmd struct {
 	Endpoint string `help:"Where the server answers, if not where it said." placeholder:"URL"`
 	Shell    string `default:"auto" enum:"auto,sh,fish,powershell" help:"Form of the output: sh, fish, powershell (default by $SHELL)."`
 	Profile  string `help:"Write an AWS profile of this name instead of printing." placeholder:"NAME"`
+
+	Wait time.Duration `default:"5s" help:"How long to wait for a server that is just starting."`
 }
 
 // Run prints exports, or writes a profile.
@@ -47,7 +53,7 @@ func (c *envCmd) credentials() (server.Credentials, error) {
 	if data == "" {
 		data = defaultData()
 	}
-	list, err := server.ReadCredentials(data)
+	list, err := c.read(data)
 	if err != nil {
 		return server.Credentials{}, fmt.Errorf("%w; start one with garrison serve, or use garrison env --dev for a server in memory", err)
 	}
@@ -57,6 +63,20 @@ func (c *envCmd) credentials() (server.Credentials, error) {
 		}
 	}
 	return server.Credentials{}, fmt.Errorf("the server on %s has no account %q; start it with --account %s", data, c.Account, c.Account)
+}
+
+// read waits a little for a first start to write its credentials down.
+func (c *envCmd) read(data string) ([]server.Credentials, error) {
+	const pause = 20 * time.Millisecond
+	for waited := time.Duration(0); ; waited += pause {
+		list, err := server.ReadCredentials(data)
+		if !errors.Is(err, server.ErrNoServer) || waited >= c.Wait {
+			return list, err
+		}
+		if err := clock.Sleep(context.Background(), clock.System{}, pause); err != nil {
+			return nil, err
+		}
+	}
 }
 
 // shell guesses from $SHELL what the output is for.

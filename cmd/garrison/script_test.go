@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"strings"
@@ -60,17 +61,17 @@ func freeAddr() (string, error) {
 	return l.Addr().String(), nil
 }
 
-// await ADDR waits until something listens there.
+// await ADDR waits until a server answers there.
 func await(ts *testscript.TestScript, _ bool, args []string) {
 	deadline := time.Now().Add(20 * time.Second)
 	for time.Now().Before(deadline) {
-		if c, err := net.Dial("tcp", args[0]); err == nil {
-			c.Close()
+		if resp, err := http.Get("http://" + args[0]); err == nil {
+			resp.Body.Close()
 			return
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
-	ts.Fatalf("nothing listens on %s", args[0])
+	ts.Fatalf("nothing answers on %s", args[0])
 }
 
 // source FILE takes the exports in a file into the script's environment, as a

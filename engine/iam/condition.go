@@ -1,7 +1,5 @@
 package iam
 
-import "strings"
-
 // A Context gives condition keys their values. Keys are lower-case; ok is false
 // for a key that the request does not have.
 type Context interface {
@@ -12,9 +10,9 @@ type Context interface {
 type quantifier int
 
 const (
-	single1      quantifier = iota // without a prefix
-	forAnyValue                    // at least one value of the request fits
-	forAllValues                   // every value of the request fits
+	unquantified quantifier = iota
+	forAnyValue             // at least one value of the request fits
+	forAllValues            // every value of the request fits
 )
 
 // A condition is one key of a Condition element under one operator. All
@@ -29,42 +27,59 @@ type condition struct {
 }
 
 // holds evaluates the condition (IAM User Guide, "IAM JSON policy elements:
-// Condition operators" and "Multivalued context keys").
+// Condition operators" and "Set operators for multivalued context keys").
 func (c *condition) holds(ctx Context) bool {
 	var have []string
-	ok := false
 	if ctx != nil {
-		have, ok = ctx.Values(c.key)
+		have, _ = ctx.Values(c.key)
 	}
-	if c.operator == opNull {
-		return c.holdsNull(ok && len(have) > 0)
-	}
-	if !ok {
+	switch {
+	case c.operator == opNull:
+		return c.holdsNull(!void(have))
+	case len(have) == 0:
 		return c.holdsAbsent()
+	case c.quantifier == forAllValues:
+		return c.holdsForAll(have, ctx)
+	case c.quantifier == forAnyValue:
+		return c.holdsForAny(have, ctx)
 	}
-	switch c.quantifier {
-	case forAllValues:
-		for _, h := range have {
-			if c.matches(h, ctx) == c.negated {
-				return false
-			}
+	for _, h := range have {
+		if c.matches(h, ctx) {
+			return !c.negated
 		}
+	}
+	return c.negated
+}
+
+// void tells what AWS calls a null data set: no value, or only empty strings.
+func void(have []string) bool {
+	for _, h := range have {
+		if h != "" {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *condition) holdsForAll(have []string, ctx Context) bool {
+	if void(have) {
 		return true
-	case forAnyValue:
-		for _, h := range have {
-			if c.matches(h, ctx) != c.negated {
-				return true
-			}
-		}
-		return false
-	default:
-		for _, h := range have {
-			if c.matches(h, ctx) {
-				return !c.negated
-			}
-		}
-		return c.negated
 	}
+	for _, h := range have {
+		if c.matches(h, ctx) == c.negated {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *condition) holdsForAny(have []string, ctx Context) bool {
+	for _, h := range have {
+		if c.matches(h, ctx) != c.negated {
+			return true
+		}
+	}
+	return false
 }
 
 // holdsAbsent is the result for a key that the request does not have.
@@ -79,7 +94,7 @@ func (c *condition) holdsAbsent() bool {
 	}
 }
 
-// holdsNull: "true" asks that the key is absent, "false" that it is there.
+// holdsNull: "true" asks that the key has no value, "false" that it has one.
 func (c *condition) holdsNull(present bool) bool {
 	for i := range c.values {
 		if c.values[i].truth != present {
@@ -90,39 +105,17 @@ func (c *condition) holdsNull(present bool) bool {
 }
 
 // matches reports whether one value of the request equals, in the operator's
-// sense, any of the policy's.
+// sense, any of the policy's. A value that is not of the operator's type equals
+// none.
 func (c *condition) matches(have string, ctx Context) bool {
-	parsed := parseHave(c.operator, have)
+	h, ok := c.operator.measure(have)
+	if !ok {
+		return false
+	}
 	for i := range c.values {
-		if c.operator.matches(&c.values[i], &parsed, ctx) {
+		if c.operator.matches(&c.values[i], &h, ctx) {
 			return true
 		}
 	}
 	return false
-}
-
-// parseOperator reads "ForAnyValue:StringNotLikeIfExists".
-func parseOperator(s string) (c condition, ok bool) {
-	name := s
-	if prefix, rest, found := strings.Cut(s, ":"); found {
-		switch strings.ToLower(prefix) {
-		case "foranyvalue":
-			c.quantifier = forAnyValue
-		case "forallvalues":
-			c.quantifier = forAllValues
-		default:
-			return c, false
-		}
-		name = rest
-	}
-	name = strings.ToLower(name)
-	if base, found := strings.CutSuffix(name, "ifexists"); found {
-		c.ifExists, name = true, base
-	}
-	known, ok := operators[name]
-	if !ok || known.operator == opNull && (c.ifExists || c.quantifier != single1) {
-		return c, false
-	}
-	c.operator, c.negated = known.operator, known.negated
-	return c, true
 }

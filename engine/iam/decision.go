@@ -13,7 +13,7 @@ const (
 // A Source is the type of policy that decided.
 type Source int
 
-// The types of policies, in AWS's words.
+// The types of policies.
 const (
 	Identity Source = iota
 	Resource
@@ -41,9 +41,11 @@ type Decision struct {
 	Source Source
 	match  matched
 	action string
+	trust  bool // Resource is a role's trust policy, which has a name of its own
 }
 
-// Match returns the first statement that decided; ok is false where none did.
+// Match returns the first statement that decided; ok is false where none did, as
+// in an implicit denial. It is a method so that a decision costs no allocation.
 func (d Decision) Match() (ref StatementRef, ok bool) {
 	if d.match.policy == nil {
 		return StatementRef{}, false
@@ -51,17 +53,24 @@ func (d Decision) Match() (ref StatementRef, ok bool) {
 	return d.match.ref(d.Source), true
 }
 
-// Because returns the end of AWS's sentence for a denial (IAM User Guide,
-// "Troubleshoot access denied error messages").
+// Because returns the end of AWS's sentence for a denial, and nothing for what
+// is allowed (IAM User Guide, "Troubleshoot access denied error messages").
 func (d Decision) Because() string {
-	if d.Reason == ExplicitDeny {
-		article := "a "
-		if d.Source == Identity {
-			article = "an "
-		}
-		return "with an explicit deny in " + article + d.Source.String()
+	trust := d.trust && d.Source == Resource
+	switch {
+	case d.Reason == Allowed:
+		return ""
+	case d.Reason == ExplicitDeny && trust:
+		return "with an explicit deny in the role trust policy"
+	case d.Reason == ExplicitDeny && d.Source == Identity:
+		return "with an explicit deny in an " + d.Source.String()
+	case d.Reason == ExplicitDeny:
+		return "with an explicit deny in a " + d.Source.String()
+	case trust:
+		return "because no role trust policy allows the " + d.action + " action"
+	default:
+		return "because no " + d.Source.String() + " allows the " + d.action + " action"
 	}
-	return "because no " + d.Source.String() + " allows the " + d.action + " action"
 }
 
 // A StatementRef names a statement for a person.

@@ -1,6 +1,6 @@
 package iam
 
-import "strings"
+import "bytes"
 
 // A Request is what a caller asks for.
 type Request struct {
@@ -11,11 +11,14 @@ type Request struct {
 	Principal Principal
 	// ResourceAccount owns the resource; empty is the principal's own account.
 	ResourceAccount string
-	Context         Context
+	// Context has the values of condition keys; nil has none.
+	Context Context
 }
 
 // Policies are all that count for one request.
 type Policies struct {
+	// Identity may be empty for an AccountRoot, who may do everything that no
+	// other type of policy forbids.
 	Identity []*Policy
 	// Boundary and Session limit Identity where HasBoundary and HasSession say
 	// that there are such policies: an empty list then allows nothing.
@@ -26,7 +29,8 @@ type Policies struct {
 	// Resource is the resource's own policy; nil is none.
 	Resource *Policy
 	// ResourceDecides tells that identity policies count only where the resource's
-	// policy lets the account in, as a KMS key's and a role's do.
+	// policy lets the account in, as a KMS key's and a role's do (KMS Developer
+	// Guide, "Allows access to the AWS account and enables IAM policies").
 	ResourceDecides bool
 	// Granted tells that a KMS grant names the caller.
 	Granted bool
@@ -35,7 +39,7 @@ type Policies struct {
 	SCPs, RCPs [][]*Policy
 }
 
-// maxAction bounds an action's name; AWS's longest is far shorter.
+// maxAction bounds an action's name, in bytes; AWS's longest is far shorter.
 const maxAction = 256
 
 // An evaluation is one question on its way through the policies. It lives on
@@ -48,30 +52,25 @@ type evaluation struct {
 }
 
 // Evaluate decides (IAM User Guide, "Policy evaluation logic"): an explicit deny
-// in any policy wins; then service and resource control policies, the
-// resource's policy, boundary, session and identity policies must allow, as far
+// in any policy wins; then resource and service control policies, the
+// resource's policy, identity, boundary and session policies must allow, as far
 // as the caller's and the resource's accounts make them count.
 func Evaluate(r *Request, p *Policies) Decision {
-	var buf [maxAction]byte
-	if len(r.Action) > maxAction {
-		return Decision{Reason: ImplicitDeny, Source: Identity, action: r.Action}
+	d := Decision{Reason: ImplicitDeny, Source: Identity}
+	if len(r.Action) <= maxAction {
+		var buf [maxAction]byte
+		e := newEvaluation(r, p, buf[:0])
+		d = e.decide()
 	}
-	e := evaluation{request: r, policies: p, action: lower(buf[:0], r.Action)}
-	e.service, _ = cutService(e.action)
-	d := e.decide()
 	d.action = r.Action
+	d.trust = p.Resource != nil && p.Resource.kind == TrustPolicy
 	return d
 }
 
-func lower(buf []byte, s string) []byte {
-	for i := range len(s) {
-		c := s[i]
-		if 'A' <= c && c <= 'Z' {
-			c += 'a' - 'A'
-		}
-		buf = append(buf, c)
-	}
-	return buf
+func newEvaluation(r *Request, p *Policies, buf []byte) evaluation {
+	action := lower(buf, r.Action)
+	service, _, _ := bytes.Cut(action, []byte{':'})
+	return evaluation{request: r, policies: p, action: action, service: service}
 }
 
 func (e *evaluation) decide() Decision {
@@ -79,37 +78,36 @@ func (e *evaluation) decide() Decision {
 	if d, denied := e.explicitDeny(); denied {
 		return d
 	}
-	if !e.levelsAllow(p.SCPs) {
-		return Decision{Reason: ImplicitDeny, Source: SCP}
-	}
 	if !e.levelsAllow(p.RCPs) {
-		return Decision{Reason: ImplicitDeny, Source: RCP}
+		return implicit(RCP)
+	}
+	if !e.levelsAllow(p.SCPs) {
+		return implicit(SCP)
 	}
 	reached, by := e.resourceReach()
 	switch e.request.Principal.Kind {
-	case Anonymous, ServicePrincipal, WebIdentity, SAML:
-		return e.byResourceAlone(reached, by)
+	case Anonymous, ServicePrincipal, WebIdentity, SAML: // they have no policies of their own
+		return e.byResource(reached, by)
 	default:
-	}
-	if e.crossAccount() {
-		if reached == notReached {
-			return Decision{Reason: ImplicitDeny, Source: Resource}
-		}
-		return e.byIdentity()
 	}
 	switch {
-	case reached == direct:
-		return e.byResourceAlone(reached, by)
-	case reached == viaRole:
-		if d, limited := e.limited(); limited {
-			return d
-		}
-		return by
+	case e.crossAccount() && reached == notReached:
+		return implicit(Resource)
+	case e.crossAccount():
+		return e.byIdentity()
+	case reached == direct, reached == viaRole:
+		return e.byResource(reached, by)
 	case p.ResourceDecides && reached == notReached:
-		return Decision{Reason: ImplicitDeny, Source: Resource}
+		return implicit(Resource)
 	default:
 		return e.byIdentity()
 	}
+}
+
+func implicit(s Source) Decision { return Decision{Reason: ImplicitDeny, Source: s} }
+
+func allowed(s Source, m matched) Decision {
+	return Decision{Allowed: true, Reason: Allowed, Source: s, match: m}
 }
 
 func (e *evaluation) crossAccount() bool {
@@ -117,36 +115,53 @@ func (e *evaluation) crossAccount() bool {
 	return owner != "" && owner != e.request.Principal.Account
 }
 
-func (e *evaluation) byResourceAlone(r reach, by Decision) Decision {
-	if r == direct {
+// byResource needs the resource's policy alone. What it grants to the very
+// caller nothing but a denial limits; what it grants to a role, its boundary and
+// the session do.
+func (e *evaluation) byResource(r reach, by Decision) Decision {
+	switch r {
+	case direct:
 		return by
+	case viaRole:
+		if d, limited := e.limited(); limited {
+			return d
+		}
+		return by
+	default:
+		return implicit(Resource)
 	}
-	return Decision{Reason: ImplicitDeny, Source: Resource}
 }
 
 // byIdentity needs an identity policy that allows, within boundary and session.
 func (e *evaluation) byIdentity() Decision {
-	match, ok := e.first(e.policies.Identity, false)
-	if !ok {
-		return Decision{Reason: ImplicitDeny, Source: Identity}
+	match, ok := e.allowedBy(e.policies.Identity)
+	if !ok && !e.unboundRoot() {
+		return implicit(Identity)
 	}
 	if d, limited := e.limited(); limited {
 		return d
 	}
-	return Decision{Allowed: true, Reason: Allowed, Source: Identity, match: match}
+	return allowed(Identity, match)
 }
 
-// limited asks boundary and session policies.
+// unboundRoot tells of an account's root user, who has full access by nature.
+func (e *evaluation) unboundRoot() bool {
+	return e.request.Principal.Kind == AccountRoot && len(e.policies.Identity) == 0
+}
+
+// limited asks boundary and session policies. A federated user without a
+// session policy may do nothing of itself (STS API Reference,
+// "GetFederationToken").
 func (e *evaluation) limited() (Decision, bool) {
 	p := e.policies
 	if p.HasBoundary {
-		if _, ok := e.first(p.Boundary, false); !ok {
-			return Decision{Reason: ImplicitDeny, Source: Boundary}, true
+		if _, ok := e.allowedBy(p.Boundary); !ok {
+			return implicit(Boundary), true
 		}
 	}
-	if p.HasSession {
-		if _, ok := e.first(p.Session, false); !ok {
-			return Decision{Reason: ImplicitDeny, Source: Session}, true
+	if p.HasSession || e.request.Principal.Kind == FederatedUser {
+		if _, ok := e.allowedBy(p.Session); !ok {
+			return implicit(Session), true
 		}
 	}
 	return Decision{}, false
@@ -154,7 +169,7 @@ func (e *evaluation) limited() (Decision, bool) {
 
 func (e *evaluation) levelsAllow(levels [][]*Policy) bool {
 	for _, level := range levels {
-		if _, ok := e.first(level, false); !ok {
+		if _, ok := e.allowedBy(level); !ok {
 			return false
 		}
 	}
@@ -163,190 +178,86 @@ func (e *evaluation) levelsAllow(levels [][]*Policy) bool {
 
 // explicitDeny looks for a statement that denies, in any policy that counts.
 func (e *evaluation) explicitDeny() (Decision, bool) {
-	p := e.policies
-	for _, level := range p.SCPs {
-		if d, ok := e.denyIn(level, SCP); ok {
-			return d, true
+	var d Decision
+	allow := e.policies.each(func(p *Policy, s Source) bool {
+		i, denied := e.find(p, &p.deny)
+		if denied {
+			d = Decision{Reason: ExplicitDeny, Source: s, match: matched{p, i}}
 		}
-	}
+		return !denied
+	})
+	return d, !allow
+}
+
+// each visits every policy that counts, in the order in which AWS names them,
+// until visit returns false.
+func (p *Policies) each(visit func(*Policy, Source) bool) bool {
 	for _, level := range p.RCPs {
-		if d, ok := e.denyIn(level, RCP); ok {
-			return d, true
+		if !visitAll(level, RCP, visit) {
+			return false
 		}
 	}
-	if p.Resource != nil {
-		if m, ok := e.firstOf(p.Resource, true); ok {
-			return Decision{Reason: ExplicitDeny, Source: Resource, match: m}, true
+	for _, level := range p.SCPs {
+		if !visitAll(level, SCP, visit) {
+			return false
 		}
 	}
-	if d, ok := e.denyIn(p.Identity, Identity); ok {
-		return d, true
-	}
-	if p.HasBoundary {
-		if d, ok := e.denyIn(p.Boundary, Boundary); ok {
-			return d, true
-		}
-	}
-	if p.HasSession {
-		return e.denyIn(p.Session, Session)
-	}
-	return Decision{}, false
+	return (p.Resource == nil || visit(p.Resource, Resource)) &&
+		visitAll(p.Identity, Identity, visit) &&
+		(!p.HasBoundary || visitAll(p.Boundary, Boundary, visit)) &&
+		(!p.HasSession || visitAll(p.Session, Session, visit))
 }
 
-func (e *evaluation) denyIn(list []*Policy, s Source) (Decision, bool) {
-	m, ok := e.first(list, true)
-	return Decision{Reason: ExplicitDeny, Source: s, match: m}, ok
-}
-
-// resourceReach is the closest way in which the resource's policy, or a grant,
-// allows.
-func (e *evaluation) resourceReach() (reach, Decision) {
-	if e.policies.Granted {
-		return direct, Decision{Allowed: true, Reason: Allowed, Source: Grant}
-	}
-	best, by := notReached, Decision{Allowed: true, Reason: Allowed, Source: Resource}
-	p := e.policies.Resource
-	if p == nil {
-		return best, by
-	}
-	for list := range e.candidates(p) {
-		for _, i := range list {
-			s := &p.statements[i]
-			if s.deny || !e.applies(s) {
-				continue
-			}
-			if r := s.reach(&e.request.Principal); r > best {
-				best, by.match = r, matched{p, i}
-			}
-		}
-	}
-	return best, by
-}
-
-func (s *statement) reach(p *Principal) reach {
-	switch {
-	case s.principals == nil:
-		return notReached
-	case s.notPrincipal:
-		return directIf(!s.principals.covers(p))
-	default:
-		return s.principals.reach(p)
-	}
-}
-
-// first returns the first statement of the policies that has the effect and
-// fits the request.
-func (e *evaluation) first(list []*Policy, deny bool) (matched, bool) {
+func visitAll(list []*Policy, s Source, visit func(*Policy, Source) bool) bool {
 	for _, p := range list {
-		if m, ok := e.firstOf(p, deny); ok {
-			return m, true
-		}
-	}
-	return matched{}, false
-}
-
-func (e *evaluation) firstOf(p *Policy, deny bool) (matched, bool) {
-	for list := range e.candidates(p) {
-		for _, i := range list {
-			s := &p.statements[i]
-			if s.deny == deny && e.applies(s) && e.speaksTo(s) {
-				return matched{p, i}, true
-			}
-		}
-	}
-	return matched{}, false
-}
-
-// speaksTo asks whether a statement that names principals names this one.
-func (e *evaluation) speaksTo(s *statement) bool {
-	switch {
-	case s.principals == nil:
-		return true
-	case s.notPrincipal:
-		// Only who is named as such is left out: a session is not left out by its
-		// role's name, nor a user by its account's.
-		return s.principals.reach(&e.request.Principal) != direct
-	default:
-		return s.principals.covers(&e.request.Principal)
-	}
-}
-
-// candidates yields the lists of statements that may fit the action.
-func (e *evaluation) candidates(p *Policy) func(func([]int32) bool) {
-	return func(yield func([]int32) bool) {
-		_ = yield(p.index.exact[string(e.action)]) &&
-			yield(p.index.byService[string(e.service)]) &&
-			yield(p.index.any)
-	}
-}
-
-// applies reports whether action, resource and conditions fit.
-func (e *evaluation) applies(s *statement) bool {
-	return e.fitsAction(s) && e.fitsResource(s) && e.fitsConditions(s)
-}
-
-func (e *evaluation) fitsAction(s *statement) bool {
-	for i := range s.actions {
-		if s.actions[i].matches(e.action) {
-			return !s.notAction
-		}
-	}
-	return s.notAction
-}
-
-func (e *evaluation) fitsResource(s *statement) bool {
-	if s.resources == nil {
-		return true // kinds whose statements name no resource
-	}
-	for i := range s.resources {
-		match, decided := s.resources[i].matches(e.request.Resource, e.request.Context)
-		if !decided && s.notResource {
-			// What is left out cannot be told: allow nothing, deny everything.
-			return s.deny
-		}
-		if match {
-			return !s.notResource
-		}
-	}
-	return s.notResource
-}
-
-func (e *evaluation) fitsConditions(s *statement) bool {
-	for i := range s.conditions {
-		if !s.conditions[i].holds(e.request.Context) {
+		if !visit(p, s) {
 			return false
 		}
 	}
 	return true
 }
 
-// Explain returns every statement that fits the request, whatever its effect:
-// what a person needs to understand the decision.
-func Explain(r *Request, p *Policies) []StatementRef {
-	e := evaluation{request: r, policies: p, action: []byte(strings.ToLower(r.Action))}
-	e.service, _ = cutService(e.action)
-	var out []StatementRef
-	add := func(list []*Policy, s Source) {
-		for _, pol := range list {
-			for i := range pol.statements {
-				st := &pol.statements[i]
-				if e.applies(st) && e.speaksTo(st) {
-					out = append(out, matched{pol, int32(i)}.ref(s)) //nolint:gosec // a document has far fewer statements
-				}
-			}
+// resourceReach is the closest way in which the resource's policy, or a grant,
+// allows.
+func (e *evaluation) resourceReach() (reach, Decision) {
+	if e.policies.Granted {
+		return direct, allowed(Grant, matched{})
+	}
+	p := e.policies.Resource
+	if p == nil {
+		return notReached, Decision{}
+	}
+	best, match := notReached, matched{}
+	for c := p.allow.candidates(e.action, e.service); best < direct; {
+		i, ok := c.next()
+		if !ok {
+			break
+		}
+		s := &p.statements[i]
+		if r := s.principals.reach(&e.request.Principal); r > best && e.applies(s) {
+			best, match = r, matched{p, i}
 		}
 	}
-	for _, level := range p.SCPs {
-		add(level, SCP)
+	return best, allowed(Resource, match)
+}
+
+// allowedBy returns the first statement of the policies that allows the request.
+func (e *evaluation) allowedBy(list []*Policy) (matched, bool) {
+	for _, p := range list {
+		if i, ok := e.find(p, &p.allow); ok {
+			return matched{p, i}, true
+		}
 	}
-	for _, level := range p.RCPs {
-		add(level, RCP)
+	return matched{}, false
+}
+
+// find returns the first statement of one effect that fits the request.
+func (e *evaluation) find(p *Policy, x *index) (int32, bool) {
+	c := x.candidates(e.action, e.service)
+	for i, ok := c.next(); ok; i, ok = c.next() {
+		if s := &p.statements[i]; e.speaksTo(s) && e.applies(s) {
+			return i, true
+		}
 	}
-	if p.Resource != nil {
-		add([]*Policy{p.Resource}, Resource)
-	}
-	add(p.Identity, Identity)
-	add(p.Boundary, Boundary)
-	add(p.Session, Session)
-	return out
+	return 0, false
 }

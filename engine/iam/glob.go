@@ -1,6 +1,9 @@
 package iam
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+)
 
 // In a compiled pattern a wildcard is a byte that UTF-8 text cannot contain, so
 // that a literal * of a variable's value or of an escape is only a character.
@@ -12,7 +15,16 @@ const (
 
 // mark compiles the wildcards of a pattern.
 func mark(s string) string {
-	return strings.NewReplacer("*", string([]byte{manyMark}), "?", string([]byte{oneMark})).Replace(literal(s))
+	b := []byte(literal(s))
+	for i, c := range b {
+		switch c {
+		case '*':
+			b[i] = manyMark
+		case '?':
+			b[i] = oneMark
+		}
+	}
+	return string(b)
 }
 
 // literal keeps bytes that would read as marks out of text.
@@ -50,7 +62,7 @@ func glob[P, T string | []byte](pattern P, text T) bool {
 			p++
 			t++
 		case star >= 0:
-			mark++
+			mark += runeLen(text, mark)
 			p, t = star+1, mark
 		default:
 			return false
@@ -72,4 +84,21 @@ func runeLen[T string | []byte](s T, i int) int {
 		n++
 	}
 	return n
+}
+
+// matchARN compares each of the six parts of an ARN by itself, so that a
+// wildcard does not reach over a colon before the resource. A star that ends a
+// shorter pattern stands for all the parts that are left.
+func matchARN(pattern []byte, text string) bool {
+	for range 5 {
+		p, t := bytes.IndexByte(pattern, ':'), strings.IndexByte(text, ':')
+		if p < 0 {
+			return string(pattern) == anything
+		}
+		if t < 0 || !glob(pattern[:p], text[:t]) {
+			return false
+		}
+		pattern, text = pattern[p+1:], text[t+1:]
+	}
+	return glob(pattern, text)
 }

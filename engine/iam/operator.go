@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/base64"
 	"net/netip"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -16,6 +15,11 @@ const (
 	opString operator = iota
 	opStringFold
 	opStringLike
+	opARN
+	opBool
+	opNull
+	opBinary
+	opIP
 	opNumeric
 	opNumericLess
 	opNumericLessOrEqual
@@ -26,14 +30,13 @@ const (
 	opDateLessOrEqual
 	opDateGreater
 	opDateGreaterOrEqual
-	opBool
-	opBinary
-	opIP
-	opARN
-	opNull
 )
 
-// operators are by their names in lower case: AWS does not distinguish it.
+func (op operator) numeric() bool { return op >= opNumeric && op <= opNumericGreaterOrEqual }
+
+func (op operator) date() bool { return op >= opDate }
+
+// operators are by their names in lower case.
 var operators = map[string]struct {
 	operator operator
 	negated  bool
@@ -67,84 +70,90 @@ var operators = map[string]struct {
 	"null":                      {opNull, false},
 }
 
-// A value is a policy's, compiled for its operator.
-type value struct {
-	text   template
-	number float64
-	time   time.Time
-	truth  bool
-	binary []byte
-	prefix netip.Prefix
-	// invalid values match nothing: AWS takes them when the policy is stored.
-	invalid bool
+// parseOperator reads "ForAnyValue:StringNotLikeIfExists".
+func parseOperator(name string) (c condition, ok bool) {
+	name = strings.ToLower(name)
+	if rest, found := strings.CutPrefix(name, "foranyvalue:"); found {
+		c.quantifier, name = forAnyValue, rest
+	} else if rest, found := strings.CutPrefix(name, "forallvalues:"); found {
+		c.quantifier, name = forAllValues, rest
+	}
+	name, c.ifExists = strings.CutSuffix(name, "ifexists")
+	known, ok := operators[name]
+	if known.operator == opNull && (c.ifExists || c.quantifier != unquantified) {
+		return c, false
+	}
+	c.operator, c.negated = known.operator, known.negated
+	return c, ok
 }
 
-// newValue compiles a policy's value for op.
-func newValue(op operator, s string, variables bool) (v value, ok bool) {
-	switch op {
-	case opNumeric, opNumericLess, opNumericLessOrEqual, opNumericGreater, opNumericGreaterOrEqual:
-		v.number, ok = parseNumber(s)
-	case opDate, opDateLess, opDateLessOrEqual, opDateGreater, opDateGreaterOrEqual:
-		v.time, ok = parseTime(s)
-	case opBool, opNull:
-		v.truth, ok = parseBool(s)
-	case opBinary:
-		var err error
-		v.binary, err = base64.StdEncoding.DecodeString(s)
-		ok = err == nil
-	case opIP:
-		v.prefix, ok = parsePrefix(s)
-	default:
-		v.text, ok = newTemplate(s, op == opStringLike || op == opARN, variables)
-		return v, ok
-	}
-	if !ok && variables && strings.Contains(s, "${") { // a variable cannot stand here
-		ok, v.invalid = true, true
-	}
-	return v, ok
-}
-
-// have is a request's value, parsed once for all values of a policy.
-type have struct {
+// A measure is a text as its operator reads it.
+type measure struct {
 	text   string
 	number float64
 	time   time.Time
 	truth  bool
 	binary []byte
 	addr   netip.Addr
-	ok     bool
 }
 
-func parseHave(op operator, s string) have {
-	h := have{text: s, ok: true}
+// measure reads a value of the request.
+func (op operator) measure(s string) (m measure, ok bool) {
+	m.text = s
+	switch {
+	case op.numeric():
+		m.number, ok = parseNumber(s)
+	case op.date():
+		m.time, ok = parseTime(s)
+	case op == opBool:
+		m.truth, ok = parseBool(s)
+	case op == opBinary:
+		m.binary, ok = parseBinary(s)
+	case op == opIP:
+		var err error
+		m.addr, err = netip.ParseAddr(s)
+		m.addr, ok = m.addr.Unmap(), err == nil
+	default:
+		ok = true
+	}
+	return m, ok
+}
+
+// A value is a policy's, compiled for its operator.
+type value struct {
+	text template // of operators that take variables
+	measure
+	prefix netip.Prefix
+}
+
+// newValue compiles a policy's value for op.
+func newValue(op operator, s string, variables bool) (v value, ok bool) {
 	switch op {
-	case opNumeric, opNumericLess, opNumericLessOrEqual, opNumericGreater, opNumericGreaterOrEqual:
-		h.number, h.ok = parseNumber(s)
-	case opDate, opDateLess, opDateLessOrEqual, opDateGreater, opDateGreaterOrEqual:
-		h.time, h.ok = parseTime(s)
+	case opString, opStringFold:
+		v.text, ok = newTemplate(s, false, variables)
+	case opStringLike, opARN:
+		v.text, ok = newTemplate(s, true, variables)
 	case opBool:
-		h.truth, h.ok = parseBool(s)
-	case opBinary:
-		var err error
-		h.binary, err = base64.StdEncoding.DecodeString(s)
-		h.ok = err == nil
+		if v.text, ok = newTemplate(s, false, variables); ok && v.text.parts == nil {
+			v.truth, ok = parseBool(s)
+		}
+	case opNull:
+		v.truth, ok = parseBool(s)
 	case opIP:
-		var err error
-		h.addr, err = netip.ParseAddr(s)
-		h.addr, h.ok = h.addr.Unmap(), err == nil
-	default: // text is compared as it is
+		v.prefix, ok = parsePrefix(s)
+	default:
+		v.measure, ok = op.measure(s)
 	}
-	return h
+	return v, ok
 }
 
-// matches compares. A value that is not of the operator's type matches nothing.
-func (op operator) matches(v *value, h *have, ctx Context) bool {
-	if v.invalid || !h.ok {
-		return false
-	}
+// matches compares.
+func (op operator) matches(v *value, h *measure, ctx Context) bool {
 	switch op {
 	case opString, opStringFold, opStringLike, opARN:
-		return op.matchesText(v, h, ctx)
+		return op.matchesText(&v.text, h.text, ctx)
+	case opBool:
+		return h.truth == v.truth && v.text.parts == nil || v.text.parts != nil && v.text.isBool(h.truth, ctx)
 	case opNumeric:
 		return h.number == v.number
 	case opNumericLess:
@@ -165,95 +174,46 @@ func (op operator) matches(v *value, h *have, ctx Context) bool {
 		return h.time.After(v.time)
 	case opDateGreaterOrEqual:
 		return !h.time.Before(v.time)
-	case opBool:
-		return h.truth == v.truth
 	case opBinary:
 		return bytes.Equal(h.binary, v.binary)
 	case opIP:
 		return v.prefix.Contains(h.addr)
-	default:
+	default: // opNull looks at no value of the request
 		return false
 	}
 }
 
-func (op operator) matchesText(v *value, h *have, ctx Context) bool {
+func (op operator) matchesText(t *template, text string, ctx Context) bool {
+	if t.parts == nil && op == opString {
+		return t.whole == text
+	}
 	var buf [256]byte
-	pattern, ok := v.text.expand(buf[:0], ctx)
+	pattern, ok := t.expand(buf[:0], ctx)
 	if !ok {
 		return false
 	}
 	switch op {
 	case opString:
-		return string(pattern) == h.text
+		return string(pattern) == text
 	case opStringFold:
-		return strings.EqualFold(string(pattern), h.text)
+		return strings.EqualFold(string(pattern), text)
 	case opARN:
-		return matchARN(pattern, h.text)
+		return matchARN(pattern, text)
 	default:
-		return glob(pattern, h.text)
+		return glob(pattern, text)
 	}
 }
 
-// matchARN compares each of the six parts of an ARN by itself, so that a
-// wildcard does not reach over a colon before the resource.
-func matchARN(pattern []byte, text string) bool {
-	for range 5 {
-		p := bytes.IndexByte(pattern, ':')
-		t := strings.IndexByte(text, ':')
-		if p < 0 {
-			return string(pattern) == anything
-		}
-		if t < 0 || !glob(pattern[:p], text[:t]) {
-			return false
-		}
-		pattern, text = pattern[p+1:], text[t+1:]
-	}
-	return glob(pattern, text)
+// isBool reports whether the text, with the request's values, says truth.
+func (t *template) isBool(truth bool, ctx Context) bool {
+	var buf [256]byte
+	text, resolved := t.expand(buf[:0], ctx)
+	says, ok := parseBool(string(text))
+	return resolved && ok && says == truth
 }
 
-func parseNumber(s string) (float64, bool) {
-	n, err := strconv.ParseFloat(s, 64)
-	return n, err == nil && n == n
-}
-
-func parseBool(s string) (truth, ok bool) {
-	switch {
-	case strings.EqualFold(s, "true"):
-		return true, true
-	case strings.EqualFold(s, "false"):
-		return false, true
-	default:
-		return false, false
-	}
-}
-
-// timeForms are the W3C's profiles of ISO 8601, from the finest to the coarsest.
-var timeForms = []string{
-	time.RFC3339Nano, "2006-01-02T15:04Z07:00", "2006-01-02T15:04:05", "2006-01-02", "2006-01", "2006",
-}
-
-// parseTime reads an ISO 8601 date or a number of seconds since 1970.
-func parseTime(s string) (time.Time, bool) {
-	for _, form := range timeForms {
-		if t, err := time.Parse(form, s); err == nil {
-			return t, true
-		}
-	}
-	n, err := strconv.ParseInt(s, 10, 64)
-	if err != nil || n < 0 || n > 1<<40 {
-		return time.Time{}, false
-	}
-	return time.Unix(n, 0), true
-}
-
-// parsePrefix reads an address, or a network in CIDR notation.
-func parsePrefix(s string) (netip.Prefix, bool) {
-	if p, err := netip.ParsePrefix(s); err == nil {
-		return p.Masked(), true
-	}
-	a, err := netip.ParseAddr(s)
-	if err != nil || a.Zone() != "" {
-		return netip.Prefix{}, false
-	}
-	return netip.PrefixFrom(a, a.BitLen()), true
+// parseBinary reads base 64, as both policies and requests write bytes.
+func parseBinary(s string) ([]byte, bool) {
+	b, err := base64.StdEncoding.DecodeString(s)
+	return b, err == nil
 }

@@ -5,42 +5,65 @@ import (
 	"strings"
 )
 
-func (x *parser) principals(f *fields, s *statement) error {
-	n := f.principal
-	if n == nil {
-		n, s.notPrincipal = f.notPrincipal, f.notPrincipal != nil
-	}
-	if !x.kind.named() {
-		if n != nil {
-			return malformed("Policy document should not specify a principal.")
+func (x *parser) principals(r *raw, s *statement) error {
+	if !x.kind.attached() && x.kind != ResourceControlPolicy {
+		if r.principal != nil || r.notPrincipal != nil {
+			return x.refusef("Policy document should not specify a principal.")
 		}
 		return nil
 	}
-	if n == nil || f.principal != nil && f.notPrincipal != nil {
-		return malformed("Missing required field Principal")
+	n := r.principal
+	if r.notPrincipal != nil {
+		if err := x.notPrincipal(s); err != nil {
+			return err
+		}
+		n, s.notPrincipal = r.notPrincipal, true
 	}
-	e, err := x.element(n)
-	s.principals = e
+	if n == nil {
+		return x.refusef("Missing required field Principal")
+	}
+	var err error
+	s.principals, err = x.principal(n)
 	return err
 }
 
-func (x *parser) element(n *node) (*principals, error) {
-	if n.kind == 's' && n.text == "*" {
-		return &principals{everyone: true}, nil
+// notPrincipal may only deny, and only where AWS takes it at all.
+func (x *parser) notPrincipal(s *statement) error {
+	switch {
+	case !s.deny:
+		return x.refusef("Allow with NotPrincipal is not allowed.")
+	case x.kind == TrustPolicy:
+		return x.refusef("AssumeRole policy must not contain NotPrincipal field.")
+	case x.kind == ResourceControlPolicy:
+		return x.badSyntax()
+	default:
+		return nil
 	}
-	if n.kind != 'o' || len(n.members) == 0 {
-		return nil, malformed("Invalid principal in policy.")
-	}
+}
+
+func (x *parser) principal(n *node) (*principals, error) {
 	e := &principals{}
+	switch {
+	case n.kind == 's' && n.text == "*":
+		e.everyone = true
+		return e, nil
+	case n.kind != 'o' || x.kind == ResourceControlPolicy:
+		return nil, x.badPrincipal("AWS", n.text)
+	case len(n.members) == 0:
+		return nil, x.refusef("Missing required field Principal cannot be empty!")
+	}
 	for i := range n.members {
 		m := &n.members[i]
 		names, ok := m.value.strings(false)
-		if !ok {
-			return nil, errGrammar
+		switch {
+		case !ok:
+			return nil, x.badSyntax()
+		case len(names) == 0:
+			return nil, x.refusef("Missing required field Principal cannot be empty!")
 		}
 		for _, name := range names {
 			if !e.add(m.name, name) {
-				return nil, malformed("Invalid principal in policy: \"%s\":\"%s\"", m.name, name)
+				return nil, x.badPrincipal(strings.ToUpper(m.name), name)
 			}
 		}
 	}
@@ -49,12 +72,13 @@ func (x *parser) element(n *node) (*principals, error) {
 
 var (
 	accountForm = regexp.MustCompile(`^\d{12}$`)
-	uniqueForm  = regexp.MustCompile(`^A[A-Z]{2}A[A-Z0-9]{12,}$`)
-	nameForm    = regexp.MustCompile(`^arn:aws(-[a-z]+)*:(iam|sts)::(\d{12}):(user|role|assumed-role|federated-user|root)(/[\x21-\x7e]+)?$`)
+	uniqueForm  = regexp.MustCompile(`^A[A-Z]{2}A[A-Z0-9]{12,124}$`)
+	nameForm    = regexp.MustCompile(`^arn:aws(?:-[a-z]+)*:(?:iam|sts)::(\d{12}):(user|role|assumed-role|federated-user|root)(/[\x21-\x7e]+)?$`)
 	serviceForm = regexp.MustCompile(`^[a-z0-9.-]+\.(amazonaws\.com(\.cn)?|internal|amazon\.com)$`)
 )
 
-// add takes one principal. Wildcards are only allowed as the whole name.
+// add takes one principal. A wildcard is only allowed as the whole name (IAM
+// User Guide, "IAM JSON policy elements: Principal").
 func (e *principals) add(kind, name string) bool {
 	switch kind {
 	case "AWS":
@@ -64,36 +88,32 @@ func (e *principals) add(kind, name string) bool {
 		return serviceForm.MatchString(name)
 	case "Federated":
 		e.federated = append(e.federated, name)
-		return name != "" && !strings.ContainsAny(name, "*?")
+		return name != "" && !wildcards(name)
 	case "CanonicalUser":
-		e.names = append(e.names, name)
-		return name != "" && !strings.ContainsAny(name, "*?")
+		e.canonical = append(e.canonical, name)
+		return name != "" && !wildcards(name)
 	default:
 		return false
 	}
 }
 
 func (e *principals) addAWS(name string) bool {
-	if name == "*" {
-		e.everyone = true
-		return true
-	}
-	if accountForm.MatchString(name) {
-		e.accounts = append(e.accounts, name)
-		return true
-	}
-	if uniqueForm.MatchString(name) {
-		e.names = append(e.names, name)
-		return true
-	}
 	m := nameForm.FindStringSubmatch(name)
-	if m == nil || strings.ContainsAny(name, "*?") {
+	switch {
+	case name == "*":
+		e.everyone = true
+	case accountForm.MatchString(name):
+		e.accounts = append(e.accounts, name)
+	case uniqueForm.MatchString(name):
+		e.names = append(e.names, name)
+	case m == nil || wildcards(name):
 		return false
+	case m[2] == "root":
+		e.accounts = append(e.accounts, m[1])
+		return m[3] == ""
+	default:
+		e.names = append(e.names, name)
+		return m[3] != ""
 	}
-	if m[4] == "root" {
-		e.accounts = append(e.accounts, m[3])
-		return m[5] == ""
-	}
-	e.names = append(e.names, name)
-	return m[5] != ""
+	return true
 }

@@ -1,11 +1,13 @@
 // Package iam decides by AWS's rules whether policies allow a request. It is
 // pure: documents and a request in, a decision with its reason out. It refuses
-// documents that AWS refuses, and allows nothing that no statement allows.
+// documents that AWS refuses, in AWS's words, and allows nothing that no
+// statement allows.
 //
 //	Parse(document) → *Policy → Evaluate(request, policies) → Decision
 package iam
 
-// A Kind says where a policy is attached, which decides its grammar.
+// A Kind says where a policy is attached, which decides its grammar and the
+// words in which a malformed document is refused.
 type Kind int
 
 // The kinds of policies (IAM User Guide, "Policies and permissions in IAM").
@@ -20,25 +22,34 @@ const (
 	ResourceControlPolicy
 )
 
-// named reports whether statements of the kind name principals.
-func (k Kind) named() bool {
-	return k == ResourcePolicy || k == KeyPolicy || k == TrustPolicy || k == ResourceControlPolicy
-}
+// attached reports whether policies of the kind belong to a resource. Their
+// statements name principals, and their services refuse in other words than IAM.
+func (k Kind) attached() bool { return k == ResourcePolicy || k == KeyPolicy || k == TrustPolicy }
+
+// organizational reports whether policies of the kind belong to an organization.
+func (k Kind) organizational() bool { return k == ServiceControlPolicy || k == ResourceControlPolicy }
 
 // A Policy is a compiled document. It is immutable and safe for concurrent use.
 type Policy struct {
-	name       string
-	kind       Kind
-	statements []statement
-	index      index
+	name        string
+	version     string
+	kind        Kind
+	statements  []statement
+	allow, deny index
 }
 
-// WithName returns a copy of the policy that reasons refer to as name.
+// WithName returns a copy of the policy that reasons refer to as name, such as a
+// managed policy's ARN or an inline policy's name.
 func (p *Policy) WithName(name string) *Policy {
 	q := *p
 	q.name = name
 	return &q
 }
+
+// Version is the policy language's version that the document names, or "" where
+// it names none, which reads as 2008-10-17 (IAM User Guide, "IAM JSON policy
+// elements: Version"). Managed policies must name 2012-10-17.
+func (p *Policy) Version() string { return p.version }
 
 // A statement is one rule of a policy.
 type statement struct {
@@ -46,9 +57,9 @@ type statement struct {
 	deny        bool
 	actions     []action
 	notAction   bool
-	resources   []template
+	resources   []template // nil in kinds whose statements name no resource
 	notResource bool
-	// principals is nil in kinds whose policies name none.
+	// principals is nil in kinds whose statements name none.
 	principals   *principals
 	notPrincipal bool
 	conditions   []condition
@@ -56,8 +67,13 @@ type statement struct {
 
 // An action is a pattern of an action's name, in lower case.
 type action struct {
-	pattern string // wildcards are marked, see mark
+	pattern string // wildcards are marks
 	wild    bool
+}
+
+func newAction(name string) action {
+	pattern := mark(string(lower(nil, name)))
+	return action{pattern: pattern, wild: hasMark(pattern)}
 }
 
 func (a action) matches(name []byte) bool {
@@ -67,62 +83,15 @@ func (a action) matches(name []byte) bool {
 	return glob(a.pattern, name)
 }
 
-// An index finds the statements that can speak to an action without a look at
-// the others: by the whole name, by the service, and those that may match any.
-// Each list is in the statements' order.
-type index struct {
-	exact     map[string][]int32
-	byService map[string][]int32
-	any       []int32
-}
-
-func (p *Policy) buildIndex() {
-	p.index = index{exact: map[string][]int32{}, byService: map[string][]int32{}}
-	for i := range p.statements {
-		p.index.add(int32(i), &p.statements[i]) //nolint:gosec // a document has far fewer statements than that
-	}
-}
-
-func (x *index) add(i int32, s *statement) {
-	if s.notAction {
-		x.any = append(x.any, i)
-		return
-	}
-	for _, a := range s.actions {
-		if a.pattern == anything {
-			x.any = append(x.any, i)
-			return // it matches all: the other lists would only repeat it
+// lower appends s to buf with ASCII letters in lower case: names of actions have
+// no others, and a fold of all of Unicode would make different names equal.
+func lower(buf []byte, s string) []byte {
+	for i := range len(s) {
+		c := s[i]
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
 		}
+		buf = append(buf, c)
 	}
-	for _, a := range s.actions {
-		if !a.wild {
-			addOnce(x.exact, a.pattern, i)
-			continue
-		}
-		service, _ := cutService([]byte(a.pattern))
-		if hasMark(service) {
-			x.any = appendOnce(x.any, i)
-			continue
-		}
-		addOnce(x.byService, string(service), i)
-	}
-}
-
-func addOnce(m map[string][]int32, key string, i int32) { m[key] = appendOnce(m[key], i) }
-
-func appendOnce(list []int32, i int32) []int32 {
-	if n := len(list); n > 0 && list[n-1] == i {
-		return list
-	}
-	return append(list, i)
-}
-
-// cutService splits "kms:decrypt" before the colon.
-func cutService(name []byte) (service, rest []byte) {
-	for i, c := range name {
-		if c == ':' {
-			return name[:i], name[i+1:]
-		}
-	}
-	return name, nil
+	return buf
 }

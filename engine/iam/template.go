@@ -1,8 +1,6 @@
 package iam
 
-import (
-	"strings"
-)
+import "strings"
 
 // A template is a string of a policy in which variables are filled in from the
 // request (IAM User Guide, "IAM policy elements: Variables and tags").
@@ -128,19 +126,13 @@ func single(c Context, key string) (string, bool) {
 	return values[0], true
 }
 
-// matches reports whether text is what the template describes. decided is false
-// where a variable has no value.
-func (t *template) matches(text string, c Context) (match, decided bool) {
+// matches reports whether text is what the template describes. resolved is false
+// where a variable has no value: such a template describes nothing.
+func (t *template) matches(text string, c Context) (match, resolved bool) {
 	if t.parts == nil {
-		if !t.wild {
-			return t.whole == text, true
-		}
-		return glob(t.whole, text), true
+		return t.whole == text || t.wild && glob(t.whole, text), true
 	}
 	var buf [256]byte
 	pattern, ok := t.expand(buf[:0], c)
-	if !ok {
-		return false, false
-	}
-	return glob(pattern, text), true
+	return ok && glob(pattern, text), ok
 }

@@ -1,12 +1,14 @@
 package server_test
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -276,37 +278,30 @@ func TestDrain(t *testing.T) {
 	}
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
-	body, writer := io.Pipe()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL(), body)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.URL(), "http://"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=000000000000/20261124/us-east-1/kms/aws4_request, SignedHeaders=host, Signature="+strings.Repeat("0", 64))
-	r.Header.Set("X-Amz-Date", "20261124T000000Z")
-	r.Header.Set("X-Amz-Target", "TrentService.ListKeys")
-	r.Header.Set("Content-Type", "application/x-amz-json-1.1")
-	answer := make(chan error, 1)
-	go func() {
-		resp, err := http.DefaultClient.Do(r)
-		if err == nil {
-			resp.Body.Close()
-			if resp.StatusCode != http.StatusOK {
-				err = fmt.Errorf("status %s", resp.Status)
-			}
-		}
-		answer <- err
-	}()
-	if _, err := writer.Write([]byte("{")); err != nil { // the call has arrived
+	defer conn.Close()
+	_, err = io.WriteString(conn, "POST / HTTP/1.1\r\nHost: a\r\nX-Amz-Target: TrentService.ListKeys\r\nContent-Type: application/x-amz-json-1.1\r\n"+
+		"Authorization: AWS4-HMAC-SHA256 Credential=000000000000/20261124/us-east-1/kms/aws4_request, SignedHeaders=host, Signature="+
+		strings.Repeat("0", 64)+"\r\nX-Amz-Date: 20261124T000000Z\r\nContent-Length: 2\r\n\r\n{")
+	if err != nil {
 		t.Fatal(err)
 	}
+	time.Sleep(100 * time.Millisecond) // the call has arrived, and waits for its body
 	stop()
-	time.Sleep(50 * time.Millisecond)
-	if _, err := writer.Write([]byte("}")); err != nil {
+	time.Sleep(100 * time.Millisecond) // the server is draining
+	if _, err := io.WriteString(conn, "}"); err != nil {
 		t.Fatal(err)
 	}
-	writer.Close()
-	if err := <-answer; err != nil {
-		t.Errorf("the call under way: %v", err)
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatalf("the call under way: %v", err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		t.Errorf("the call under way: %s", resp.Status)
 	}
 	if err := <-done; err != nil {
 		t.Errorf("stop: %v", err)

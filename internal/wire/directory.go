@@ -19,7 +19,7 @@ var directories = sync.OnceValue(func() *directory {
 	for name := range model.Names() {
 		t, _ := model.Lookup(name)
 		if t.TargetPrefix != "" {
-			d.byTarget[t.TargetPrefix] = name
+			d.byTarget[lastName(t.TargetPrefix)] = name
 		}
 		d.bySigning[t.SigningName] = append(d.bySigning[t.SigningName], name)
 		d.byVersion[t.APIVersion] = append(d.byVersion[t.APIVersion], name)
@@ -34,9 +34,13 @@ func ByTarget(target string) (service, operation string, ok bool) {
 	if dot < 0 {
 		return "", "", false
 	}
-	service, ok = directories().byTarget[target[:dot]]
+	service, ok = directories().byTarget[lastName(target[:dot])]
 	return service, target[dot+1:], ok
 }
+
+// lastName is a Smithy service's name without its namespace: older clients of
+// CloudTrail send both.
+func lastName(shape string) string { return shape[strings.LastIndexByte(shape, '.')+1:] }
 
 // ByRPCPath splits the path of an rpcv2Cbor request:
 // /service/GraniteServiceVersion20100801/operation/GetMetricData.
@@ -49,7 +53,7 @@ func ByRPCPath(path string) (service, operation string, ok bool) {
 	if !ok || strings.Contains(operation, "/") {
 		return "", "", false
 	}
-	service, ok = directories().byTarget[name[strings.LastIndexByte(name, '.')+1:]]
+	service, ok = directories().byTarget[lastName(name)]
 	return service, operation, ok
 }
 

@@ -6,153 +6,252 @@ import (
 	"encoding/base32"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"time"
 
+	engine "github.com/garrison-cloud/garrison/engine/iam"
 	"github.com/garrison-cloud/garrison/internal/arn"
+	"github.com/garrison-cloud/garrison/internal/authz"
 	"github.com/garrison-cloud/garrison/internal/store"
 	"github.com/garrison-cloud/garrison/internal/wire"
 )
 
-// An entity is what users, groups and roles have in common. Names are unique
-// without regard to case (IAM API Reference, CreateUser).
+// cachedRows is how many decoded rows of a table are kept: those of the callers
+// of late.
+const cachedRows = 10_000
+
+// An entity is what users, groups and roles have in common. It lives under its
+// unique id, so that a name given anew is someone else to all that refer to it.
 type entity struct {
-	Account  string            `cbor:"1,keyasint"`
-	Name     string            `cbor:"2,keyasint"`
-	Path     string            `cbor:"3,keyasint"`
-	ID       string            `cbor:"4,keyasint"`
-	Created  time.Time         `cbor:"5,keyasint"`
-	Inline   map[string]string `cbor:"6,keyasint,omitempty"` // name → document
-	Attached []string          `cbor:"7,keyasint,omitempty"` // ARNs in the order of attachment
-	Boundary string            `cbor:"8,keyasint,omitempty"` // ARN
-	Tags     map[string]string `cbor:"9,keyasint,omitempty"`
+	// Account owns the entity; ID carries the account and never changes.
+	Account, ID string
+	// Name is unique in the account among its kind, without distinction of case.
+	Name, Path string
+	Created    time.Time
+	// Inline holds documents by policy name.
+	Inline map[string]string
+	// Attached are the managed policies' ARNs, in the order in which they came.
+	Attached []string
+	// Boundary is a managed policy's ARN; groups have none.
+	Boundary string
+	Tags     map[string]string
+
+	// own is Inline compiled, once a caller has needed it.
+	own atomic.Pointer[[]*engine.Policy]
 }
 
-func (e *entity) key() store.Key { return store.K(e.Account, strings.ToLower(e.Name)) }
-
-// attachedKeys and boundaryKeys index an entity by the policies that it uses.
-func (e *entity) attachedKeys() []store.Key {
-	keys := make([]store.Key, 0, len(e.Attached))
-	for _, a := range e.Attached {
-		keys = append(keys, store.K(e.Account, a))
-	}
-	return keys
-}
-
-func (e *entity) boundaryKeys() []store.Key {
-	if e.Boundary == "" {
-		return nil
-	}
-	return []store.Key{store.K(e.Account, e.Boundary)}
-}
-
-// Indexes of users, groups and roles.
+// The names of the tables' indexes.
 const (
-	byAttached = "attached"
-	byBoundary = "boundary"
-	byGroup    = "group"
+	byName   = "name"   // account, folded name
+	byPolicy = "policy" // account, use, ARN
+	byGroup  = "group"  // account, the group's id
 )
 
-// A noun is one kind of entity: where its rows are, how IAM speaks of it, and
-// its quotas (IAM User Guide, "IAM and AWS STS quotas").
-type noun[T any] struct {
+// The uses of a managed policy in index byPolicy.
+const (
+	asPermissions = "permissions"
+	asBoundary    = "boundary"
+)
+
+func (e *entity) key() store.Key     { return store.K(e.Account, e.ID) }
+func (e *entity) names() []store.Key { return []store.Key{store.K(e.Account, fold(e.Name))} }
+
+func (e *entity) policies() []store.Key {
+	out := make([]store.Key, 0, len(e.Attached)+1)
+	for _, a := range e.Attached {
+		out = append(out, store.K(e.Account, asPermissions, a))
+	}
+	if e.Boundary != "" {
+		out = append(out, store.K(e.Account, asBoundary, e.Boundary))
+	}
+	return out
+}
+
+// fold makes names that differ in case the same.
+func fold(name string) string { return strings.ToLower(name) }
+
+var idDigits = base32.StdEncoding.WithPadding(base32.NoPadding)
+
+// newID returns a unique id: the prefix of its kind and 17 characters (IAM User
+// Guide, "IAM identifiers"), the first 16 as in an access key id.
+func newID(prefix, account string) string {
+	var b [1]byte
+	rand.Read(b[:])
+	return authz.NewAccessKeyID(prefix, account) + idDigits.EncodeToString(b[:])[:1]
+}
+
+// A kind is one of the three sorts of entities, in what the API tells apart.
+type kind[T any] struct {
+	noun, prefix string
+	// quota names the limit of attached policies, inline is how many characters
+	// all inline policies may have.
+	quota  string
+	inline int
+	of     func(*T) *entity
 	table  *store.Table[T]
-	entity func(*T) *entity
-	word   string // "user", as in ARNs and in messages
-	title  string // "User", as at the beginning of messages and in CloudTrail
-	prefix string // of unique ids
-	quota  string // "PoliciesPerUser"
-	inline int    // characters of all inline policies, white space not counted
 }
 
-func (n *noun[T]) missing(name string) error {
-	return noSuchEntity("The %s with name %s cannot be found.", n.word, name)
+func newKind[T any](k kind[T], opts ...store.Option[T]) *kind[T] {
+	opts = append(opts,
+		store.Cached[T](cachedRows),
+		store.UniqueIndex(byName, func(row *T) []store.Key { return k.of(row).names() }),
+		store.Index(byPolicy, func(row *T) []store.Key { return k.of(row).policies() }),
+	)
+	k.table = store.NewTable("iam."+k.noun, func(row *T) store.Key { return k.of(row).key() }, opts...)
+	return &k
 }
 
-func (n *noun[T]) taken(name string) error {
-	return alreadyExists("%s with name %s already exists.", n.title, name)
+// title is the noun at the head of a sentence.
+func (k *kind[T]) title() string { return strings.ToUpper(k.noun[:1]) + k.noun[1:] }
+
+func (k *kind[T]) arn(e *entity) string { return k.named(e.Account, e.Path, e.Name) }
+
+func (k *kind[T]) named(account, path, name string) string {
+	return arn.New("iam", "", account, k.noun+path+name)
 }
 
-func (n *noun[T]) arn(e *entity) string { return entityARN(n.word, e.Account, e.Path, e.Name) }
-
-func entityARN(word, account, path, name string) string {
-	return arn.New("iam", "", account, word+path+name)
-}
-
-// get returns the row under a name in the caller's account, or NoSuchEntity.
-func (n *noun[T]) get(ctx context.Context, tx *store.Tx, name string) (*T, error) {
-	row, err := n.table.Get(tx, wire.CallFrom(ctx).Account(), strings.ToLower(name))
+// find returns the entity of that name. It is for Views: in an Update the search
+// would lock out all accounts.
+func (k *kind[T]) find(tx *store.Tx, account, name string) (*T, error) {
+	row, err := k.called(tx, account, name)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, n.missing(name)
+		return nil, noEntity(k.noun, name)
 	}
 	return row, err
 }
 
-// insert adds a row, or fails with EntityAlreadyExists.
-func (n *noun[T]) insert(tx *store.Tx, row *T) error {
-	err := n.table.Insert(tx, row)
+// called is find that fails with store.ErrNotFound.
+func (k *kind[T]) called(tx *store.Tx, account, name string) (*T, error) {
+	r := store.Range{Prefix: store.K(account, fold(name)), Limit: 1}
+	for row, err := range k.table.ScanIndex(tx, byName, r) {
+		return row, err
+	}
+	return nil, store.ErrNotFound
+}
+
+// view reads the caller's entity of that name.
+func (k *kind[T]) view(ctx context.Context, s *Service, name string) (row *T, err error) {
+	account := wire.CallFrom(ctx).Account()
+	err = s.db.View(ctx, func(tx *store.Tx) (err error) {
+		row, err = k.find(tx, account, name)
+		return err
+	})
+	return row, err
+}
+
+// change lets fn work on the caller's entity of that name, and keeps the result.
+func (k *kind[T]) change(ctx context.Context, s *Service, name string, fn func(*store.Tx, *T) error) error {
+	return k.update(ctx, s, name, func(tx *store.Tx, row *T) error {
+		if err := fn(tx, row); err != nil {
+			return err
+		}
+		return k.table.Put(tx, row)
+	})
+}
+
+// update lets fn work in a transaction on the caller's entity of that name.
+func (k *kind[T]) update(ctx context.Context, s *Service, name string, fn func(*store.Tx, *T) error) error {
+	found, err := k.view(ctx, s, name)
+	if err != nil {
+		return err
+	}
+	e := k.of(found)
+	return s.db.Update(ctx, func(tx *store.Tx) error {
+		row, err := k.table.Get(tx, e.Account, e.ID)
+		if errors.Is(err, store.ErrNotFound) {
+			return noEntity(k.noun, name)
+		}
+		if err != nil {
+			return err
+		}
+		return fn(tx, row)
+	})
+}
+
+// insert keeps a new entity.
+func (k *kind[T]) insert(ctx context.Context, s *Service, row *T) error {
+	e := k.of(row)
+	err := s.db.Update(ctx, func(tx *store.Tx) error {
+		if e.Boundary != "" {
+			if err := s.use(tx, e.Account, e.Boundary, 0, 1); err != nil {
+				return err
+			}
+		}
+		return k.table.Insert(tx, row)
+	})
+	return k.taken(err, e.Name)
+}
+
+// taken words the error of a name that another entity has.
+func (k *kind[T]) taken(err error, name string) error {
 	if errors.Is(err, store.ErrExists) {
-		return n.taken(n.entity(row).Name)
+		return exists(k.title() + " with name " + name + " already exists.")
 	}
 	return err
 }
 
-// find reads one row of the caller's account.
-func find[T any](ctx context.Context, s *Service, n *noun[T], name string) (row *T, err error) {
-	err = s.db.View(ctx, func(tx *store.Tx) error {
-		row, err = n.get(ctx, tx, name)
-		return err
-	})
-	return row, err
-}
-
-// edit changes one row of the caller's account in a transaction.
-func edit[T any](ctx context.Context, s *Service, n *noun[T], name string, change func(*store.Tx, *T) error) error {
-	return s.db.Update(ctx, func(tx *store.Tx) error {
-		row, err := n.get(ctx, tx, name)
-		if err != nil {
-			return err
+// rename gives a new name and path, each if not nil.
+func (k *kind[T]) rename(ctx context.Context, s *Service, name string, newName, newPath *string) error {
+	err := k.change(ctx, s, name, func(_ *store.Tx, row *T) error {
+		e := k.of(row)
+		if newName != nil {
+			e.Name = *newName
 		}
-		if err := change(tx, row); err != nil {
-			return err
+		if newPath != nil {
+			e.Path = *newPath
 		}
-		return n.table.Put(tx, row)
+		return nil
 	})
-}
-
-// rename moves a row to another name and path. Empty ones stay as they are.
-func (n *noun[T]) rename(tx *store.Tx, row *T, name, path *string) error {
-	e := n.entity(row)
-	before := e.key()
-	if path != nil {
-		e.Path = *path
-	}
-	if name == nil {
-		return n.table.Put(tx, row)
-	}
-	e.Name = *name
-	if string(e.key()) == string(before) { // another case of the same name
-		return n.table.Put(tx, row)
-	}
-	if err := n.insert(tx, row); err != nil {
+	if newName == nil {
 		return err
 	}
-	return n.table.Delete(tx, before)
+	return k.taken(err, *newName)
 }
 
-// idLength is how long unique ids are, the prefix included.
-const idLength = 21
-
-// newID returns a fresh unique id (IAM User Guide, "IAM identifiers").
-func newID(prefix string) string {
-	var b [15]byte
-	rand.Read(b[:])
-	return (prefix + base32.StdEncoding.EncodeToString(b[:]))[:idLength]
+// remove deletes an entity that nothing depends on any more.
+func (k *kind[T]) remove(ctx context.Context, s *Service, name string, free func(*T) error) error {
+	return k.update(ctx, s, name, func(tx *store.Tx, row *T) error {
+		e := k.of(row)
+		if len(e.Attached) > 0 {
+			return conflict("Cannot delete entity, must detach all policies first.")
+		}
+		if len(e.Inline) > 0 {
+			return conflict("Cannot delete entity, must delete policies first.")
+		}
+		if err := free(row); err != nil {
+			return err
+		}
+		if e.Boundary != "" {
+			if err := s.use(tx, e.Account, e.Boundary, 0, -1); err != nil {
+				return err
+			}
+		}
+		return k.table.Delete(tx, e.Account, e.ID)
+	})
 }
 
-// pathOr is the path of something that is created without one.
-func pathOr(path *string) string {
-	if path == nil {
-		return "/"
-	}
-	return *path
+// list pages through the caller's entities by name.
+func (k *kind[T]) list(ctx context.Context, s *Service, p *pager, prefix *string, add func(*T)) error {
+	account := wire.CallFrom(ctx).Account()
+	return s.db.View(ctx, func(tx *store.Tx) error {
+		for row, err := range k.table.ScanIndex(tx, byName, p.over(account)) {
+			if err != nil {
+				return err
+			}
+			e := k.of(row)
+			if !under(e.Path, prefix) {
+				continue
+			}
+			if !p.take(fold(e.Name)) {
+				return nil
+			}
+			add(row)
+		}
+		return nil
+	})
+}
+
+// under reports whether path begins with the prefix; nil is every path's.
+func under(path string, prefix *string) bool {
+	return prefix == nil || strings.HasPrefix(path, *prefix)
 }

@@ -222,11 +222,8 @@ func (s *Service) DeleteRolePermissionsBoundary(ctx context.Context, in *iam.Del
 func (s *Service) Role(ctx context.Context, account, name string) (*authz.Role, error) {
 	var r *role
 	err := s.db.View(ctx, func(tx *store.Tx) (err error) {
-		scan := store.Range{Prefix: store.K(account, fold(name)), Limit: 1}
-		for r, err = range roles.table.ScanIndex(tx, byName, scan) {
-			return err
-		}
-		return store.ErrNotFound
+		r, err = roles.called(tx, account, name)
+		return err
 	})
 	if err != nil {
 		return nil, err

@@ -126,14 +126,12 @@ func principalID(tx *store.Tx, name string) (id string, named bool, err error) {
 // idOf returns the unique id of the entity with that ARN, or store.ErrNotFound.
 func (k *kind[T]) idOf(tx *store.Tx, account, name string) (string, error) {
 	last := name[strings.LastIndexByte(name, '/')+1:]
-	scan := store.Range{Prefix: store.K(account, fold(last)), Limit: 1}
-	for row, err := range k.table.ScanIndex(tx, byName, scan) {
-		if err != nil {
-			return "", err
-		}
-		if e := k.of(row); k.arn(e) == name {
-			return e.ID, nil
-		}
+	row, err := k.called(tx, account, last)
+	if err != nil {
+		return "", err
+	}
+	if e := k.of(row); k.arn(e) == name {
+		return e.ID, nil
 	}
 	return "", store.ErrNotFound
 }

@@ -3,12 +3,13 @@ package kms
 import (
 	"context"
 	"errors"
-	"regexp"
+	"iter"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
+	"github.com/aws/smithy-go"
 
 	"github.com/garrison-cloud/garrison/internal/arn"
 	"github.com/garrison-cloud/garrison/internal/page"
@@ -16,40 +17,46 @@ import (
 	"github.com/garrison-cloud/garrison/internal/wire"
 )
 
-var aliasForm = regexp.MustCompile(`^alias/[a-zA-Z0-9/_-]+$`)
-
 // maxAliases is how many aliases a key may have (KMS Developer Guide, "Quotas").
 const maxAliases = 50
 
 // checkAlias holds an alias's name to its form; names under alias/aws/ are AWS's.
+// Target functions check it, before anybody is asked about the name.
 func checkAlias(name string) error {
-	if !strings.HasPrefix(name, aliasPrefix) {
+	rest, ok := strings.CutPrefix(name, aliasPrefix)
+	switch {
+	case !ok:
+		return invalid(`Alias must start with the prefix "alias/". Please see https://docs.aws.amazon.com/kms/latest/developerguide/kms-alias.html`)
+	case rest == "":
 		return invalid("Invalid identifier")
-	}
-	if !aliasForm.MatchString(name) {
-		return &types.InvalidAliasNameException{Message: aws.String("Alias name contains invalid characters.")}
-	}
-	if strings.HasPrefix(name, managedPrefix) {
-		return &types.InvalidAliasNameException{Message: aws.String("The alias name cannot begin with alias/aws/: it is reserved for AWS managed keys.")}
+	case strings.HasPrefix(name, managedPrefix):
+		return &smithy.GenericAPIError{Code: "NotAuthorizedException", Fault: smithy.FaultClient}
+	case strings.Contains(name, ":"): // the model's pattern lets no other such character in
+		return invalid("%s contains invalid characters for an alias", name)
 	}
 	return nil
 }
 
 // CreateAlias names a key of the caller's account.
 func (s *Service) CreateAlias(ctx context.Context, in *kms.CreateAliasInput) (*kms.CreateAliasOutput, error) {
-	if err := checkAlias(*in.AliasName); err != nil {
-		return nil, err
-	}
 	r, err := s.aliasTarget(ctx, *in.TargetKeyId)
 	if err != nil {
 		return nil, err
 	}
 	err = s.db.Update(ctx, func(tx *store.Tx) error {
-		k, err := s.nameable(tx, r)
+		k, err := s.nameable(tx, r, "")
 		if err != nil {
 			return err
 		}
-		return aliases.Insert(tx, &alias{Account: r.account, Name: *in.AliasName, KeyID: k.ID, Created: tx.Now(), Updated: tx.Now()})
+		_, _, err = named(tx, r.account, *in.AliasName)
+		if err == nil {
+			return store.ErrExists
+		}
+		if !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		// Put, since the alias of a key that is gone may not be cleared away yet.
+		return aliases.Put(tx, &alias{Account: r.account, Name: *in.AliasName, KeyID: k.ID, Created: tx.Now(), Updated: tx.Now()})
 	})
 	if errors.Is(err, store.ErrExists) {
 		name := arn.New("kms", s.region, r.account, *in.AliasName)
@@ -64,21 +71,32 @@ func (s *Service) CreateAlias(ctx context.Context, in *kms.CreateAliasInput) (*k
 // aliasTarget reads the key that an alias shall stand for: of the caller's
 // account, by id or ARN.
 func (s *Service) aliasTarget(ctx context.Context, given string) (reference, error) {
-	r, err := s.parse(ctx, given)
-	if err != nil {
-		return r, err
+	if err := notAlias(given); err != nil {
+		return reference{}, err
 	}
-	if r.alias != "" {
-		return r, invalid("Aliases must refer to keys. Not aliases")
-	}
-	if r.account != wire.CallFrom(ctx).Account() {
-		return r, notFound("Key '%s' does not exist", s.arn(r))
-	}
-	return r, nil
+	return s.ownReference(ctx, given)
 }
 
-// nameable reads a key that may have another alias.
-func (s *Service) nameable(tx *store.Tx, r reference) (*key, error) {
+func notAlias(given string) error {
+	if strings.HasPrefix(given, aliasPrefix) || strings.Contains(given, ":"+aliasPrefix) {
+		return invalid("Aliases must refer to keys. Not aliases")
+	}
+	return nil
+}
+
+// named reads an alias and its key; store.ErrNotFound if either is gone.
+func named(tx *store.Tx, account, name string) (*alias, *key, error) {
+	a, err := aliases.Get(tx, account, name)
+	if err != nil {
+		return nil, nil, err
+	}
+	k, err := reference{account: account, id: a.KeyID}.get(tx)
+	return a, k, err
+}
+
+// nameable reads a key that may have another alias; current is the key that the
+// alias stands for already.
+func (s *Service) nameable(tx *store.Tx, r reference, current string) (*key, error) {
 	k, err := r.get(tx)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, s.missing(r)
@@ -92,6 +110,9 @@ func (s *Service) nameable(tx *store.Tx, r reference) (*key, error) {
 	if k.pending() {
 		return nil, k.isPending()
 	}
+	if k.ID == current {
+		return k, nil
+	}
 	names, err := collect(aliases.ScanIndex(tx, "key", store.Range{Prefix: store.K(k.Account, k.ID), Limit: maxAliases}))
 	if err != nil {
 		return nil, err
@@ -104,28 +125,21 @@ func (s *Service) nameable(tx *store.Tx, r reference) (*key, error) {
 
 // UpdateAlias lets an alias stand for another key of the same kind.
 func (s *Service) UpdateAlias(ctx context.Context, in *kms.UpdateAliasInput) (*kms.UpdateAliasOutput, error) {
-	if err := checkAlias(*in.AliasName); err != nil {
-		return nil, err
-	}
 	r, err := s.aliasTarget(ctx, *in.TargetKeyId)
 	if err != nil {
 		return nil, err
 	}
 	err = s.db.Update(ctx, func(tx *store.Tx) error {
-		a, err := aliases.Get(tx, r.account, *in.AliasName)
+		a, before, err := named(tx, r.account, *in.AliasName)
 		if err != nil {
 			return err
 		}
-		after, err := s.nameable(tx, r)
-		if err != nil {
-			return err
-		}
-		before, err := keys.Get(tx, a.Account, a.KeyID)
+		after, err := s.nameable(tx, r, before.ID)
 		if err != nil {
 			return err
 		}
 		if before.Usage != after.Usage || before.Spec.Asymmetric() != after.Spec.Asymmetric() {
-			return invalidState("The current and the new key of an alias must be of the same type and usage.")
+			return invalid("The current and the new key of an alias must be of the same type and usage.")
 		}
 		a.KeyID, a.Updated = after.ID, tx.Now()
 		return aliases.Put(tx, a)
@@ -145,11 +159,13 @@ func (s *Service) aliasError(ctx context.Context, err error, name string) error 
 
 // DeleteAlias takes a name away. The key stays.
 func (s *Service) DeleteAlias(ctx context.Context, in *kms.DeleteAliasInput) (*kms.DeleteAliasOutput, error) {
-	if err := checkAlias(*in.AliasName); err != nil {
-		return nil, err
-	}
 	account := wire.CallFrom(ctx).Account()
-	err := s.db.Update(ctx, func(tx *store.Tx) error { return aliases.Delete(tx, account, *in.AliasName) })
+	err := s.db.Update(ctx, func(tx *store.Tx) error {
+		if _, _, err := named(tx, account, *in.AliasName); err != nil {
+			return err
+		}
+		return aliases.Delete(tx, account, *in.AliasName)
+	})
 	if err != nil {
 		return nil, s.aliasError(ctx, err, *in.AliasName)
 	}
@@ -161,9 +177,8 @@ const (
 	keyAliasesToken = "kms.ListAliases.key"
 )
 
-// ListAliases lists the account's aliases, or those of one key.
+// ListAliases lists the account's aliases, or those of one of its keys.
 func (s *Service) ListAliases(ctx context.Context, in *kms.ListAliasesInput) (*kms.ListAliasesOutput, error) {
-	account := wire.CallFrom(ctx).Account()
 	if in.KeyId != nil {
 		return s.listKeyAliases(ctx, in)
 	}
@@ -171,10 +186,14 @@ func (s *Service) ListAliases(ctx context.Context, in *kms.ListAliasesInput) (*k
 	if err != nil {
 		return nil, err
 	}
+	account := wire.CallFrom(ctx).Account()
+	limit, err := aliasPage.limit(in.Limit)
+	if err != nil {
+		return nil, err
+	}
 	var rows []*alias
-	limit := limitOf(in.Limit, aliasPage)
 	err = s.db.View(ctx, func(tx *store.Tx) (err error) {
-		rows, err = collect(aliases.Scan(tx, store.Range{Prefix: store.K(account), After: after, Limit: limit + 1}))
+		rows, err = living(tx, aliases.Scan(tx, store.Range{Prefix: store.K(account), After: after}), limit+1)
 		return err
 	})
 	if err != nil {
@@ -184,7 +203,7 @@ func (s *Service) ListAliases(ctx context.Context, in *kms.ListAliasesInput) (*k
 }
 
 func (s *Service) listKeyAliases(ctx context.Context, in *kms.ListAliasesInput) (*kms.ListAliasesOutput, error) {
-	k, err := s.find(ctx, in.KeyId)
+	k, err := s.own(ctx, in.KeyId)
 	if err != nil {
 		return nil, err
 	}
@@ -194,7 +213,10 @@ func (s *Service) listKeyAliases(ctx context.Context, in *kms.ListAliasesInput) 
 	}
 	index := store.K(k.Account, k.ID)
 	var rows []*alias
-	limit := limitOf(in.Limit, aliasPage)
+	limit, err := aliasPage.limit(in.Limit)
+	if err != nil {
+		return nil, err
+	}
 	err = s.db.View(ctx, func(tx *store.Tx) (err error) {
 		rows, err = collect(aliases.ScanIndex(tx, "key", store.Range{Prefix: index, After: after, Limit: limit + 1}))
 		return err
@@ -203,6 +225,27 @@ func (s *Service) listKeyAliases(ctx context.Context, in *kms.ListAliasesInput) 
 		return nil, err
 	}
 	return s.aliasList(rows, limit, func(last *alias) string { return page.Token(keyAliasesToken, aliases.IndexAfter(index, last)) }), nil
+}
+
+// living reads up to limit aliases whose keys are not gone.
+func living(tx *store.Tx, rows iter.Seq2[*alias, error], limit int) ([]*alias, error) {
+	var out []*alias
+	for a, err := range rows {
+		if err != nil {
+			return nil, err
+		}
+		_, err = reference{account: a.Account, id: a.KeyID}.get(tx)
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if out = append(out, a); len(out) == limit {
+			break
+		}
+	}
+	return out, nil
 }
 
 // aliasList answers up to limit of rows; one more says that there is a next page.

@@ -9,7 +9,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 
-	"github.com/garrison-cloud/garrison/engine/seal"
 	"github.com/garrison-cloud/garrison/internal/arn"
 	"github.com/garrison-cloud/garrison/internal/authz"
 	"github.com/garrison-cloud/garrison/internal/store"
@@ -33,6 +32,24 @@ func (s *Service) onKey(ctx context.Context, given *string, encryption map[strin
 		}
 	}
 	return s.onReference(ctx, r, encryption, values)
+}
+
+// onOwnKey asks for the operation's own action on a key of the caller's account,
+// named by its id or ARN. Another account's key is refused like one that does not
+// exist, whatever its policy says: these operations have no cross-account use.
+func (s *Service) onOwnKey(ctx context.Context, given *string, values ...setting) (authz.Target, error) {
+	r, err := s.parseKey(ctx, *given)
+	if err != nil {
+		return authz.Target{}, err
+	}
+	if r.account == wire.CallFrom(ctx).Account() {
+		return s.onReference(ctx, r, nil, values)
+	}
+	name := s.arn(r)
+	return authz.Target{
+		Resource: name, Type: keyType, Account: r.account, PolicyDecides: true,
+		Hide: "on resource: " + name + hidden, Missing: s.missing(r),
+	}, nil
 }
 
 func (s *Service) onReference(ctx context.Context, r reference, encryption map[string]string, values []setting) (authz.Target, error) {
@@ -73,6 +90,8 @@ func (s *Service) onCreateKey(ctx context.Context, in *kms.CreateKeyInput) (auth
 	if len(in.Tags) > 0 {
 		tag := t
 		tag.Action = "kms:TagResource"
+		// The key has no id yet; policies name what may be tagged by key ARNs.
+		tag.Resource = arn.New("kms", s.region, wire.CallFrom(ctx).Account(), "key/*")
 		t.And = []authz.Target{tag}
 	}
 	return t, nil
@@ -95,69 +114,86 @@ func (s *Service) onDescribeKey(ctx context.Context, in *kms.DescribeKeyInput) (
 }
 
 func (s *Service) onUpdateKeyDescription(ctx context.Context, in *kms.UpdateKeyDescriptionInput) (authz.Target, error) {
-	return s.onKey(ctx, in.KeyId, nil)
+	return s.onOwnKey(ctx, in.KeyId)
 }
 
 func (s *Service) onEnableKey(ctx context.Context, in *kms.EnableKeyInput) (authz.Target, error) {
-	return s.onKey(ctx, in.KeyId, nil)
+	return s.onOwnKey(ctx, in.KeyId)
 }
 
 func (s *Service) onDisableKey(ctx context.Context, in *kms.DisableKeyInput) (authz.Target, error) {
-	return s.onKey(ctx, in.KeyId, nil)
+	return s.onOwnKey(ctx, in.KeyId)
 }
 
 func (s *Service) onScheduleKeyDeletion(ctx context.Context, in *kms.ScheduleKeyDeletionInput) (authz.Target, error) {
 	days := strconv.Itoa(int(windowOf(in)))
-	return s.onKey(ctx, in.KeyId, nil, set("kms:schedulekeydeletionpendingwindowindays", days))
+	return s.onOwnKey(ctx, in.KeyId, set("kms:schedulekeydeletionpendingwindowindays", days))
 }
 
 func (s *Service) onCancelKeyDeletion(ctx context.Context, in *kms.CancelKeyDeletionInput) (authz.Target, error) {
-	return s.onKey(ctx, in.KeyId, nil)
+	return s.onOwnKey(ctx, in.KeyId)
 }
 
 func (s *Service) onGetKeyPolicy(ctx context.Context, in *kms.GetKeyPolicyInput) (authz.Target, error) {
-	return s.onKey(ctx, in.KeyId, nil)
+	return s.onOwnKey(ctx, in.KeyId)
 }
 
 func (s *Service) onPutKeyPolicy(ctx context.Context, in *kms.PutKeyPolicyInput) (authz.Target, error) {
-	return s.onKey(ctx, in.KeyId, nil, boolSetting("kms:bypasspolicylockoutsafetycheck", in.BypassPolicyLockoutSafetyCheck))
+	return s.onOwnKey(ctx, in.KeyId, boolSetting("kms:bypasspolicylockoutsafetycheck", in.BypassPolicyLockoutSafetyCheck))
 }
 
 func (s *Service) onListKeyPolicies(ctx context.Context, in *kms.ListKeyPoliciesInput) (authz.Target, error) {
-	return s.onKey(ctx, in.KeyId, nil)
+	return s.onOwnKey(ctx, in.KeyId)
 }
 
 func (s *Service) onTagResource(ctx context.Context, in *kms.TagResourceInput) (authz.Target, error) {
-	return s.onKey(ctx, in.KeyId, nil, tagConditions(in.Tags)...)
+	return s.onOwnKey(ctx, in.KeyId, tagConditions(in.Tags)...)
 }
 
 func (s *Service) onUntagResource(ctx context.Context, in *kms.UntagResourceInput) (authz.Target, error) {
-	return s.onKey(ctx, in.KeyId, nil, setting{"aws:tagkeys", in.TagKeys})
+	return s.onOwnKey(ctx, in.KeyId, setting{"aws:tagkeys", in.TagKeys})
 }
 
 func (s *Service) onListResourceTags(ctx context.Context, in *kms.ListResourceTagsInput) (authz.Target, error) {
-	return s.onKey(ctx, in.KeyId, nil)
+	return s.onOwnKey(ctx, in.KeyId)
 }
 
 // onAlias asks for the action on an alias of the caller's account. Aliases have
 // no policy of their own.
-func (s *Service) onAlias(ctx context.Context, name *string) authz.Target {
+func (s *Service) onAlias(ctx context.Context, name *string) (authz.Target, error) {
+	if err := checkAlias(*name); err != nil {
+		return authz.Target{}, err
+	}
 	t := s.onAny(ctx)
 	t.Resource = arn.New("kms", s.region, wire.CallFrom(ctx).Account(), *name)
 	t.Type = "AWS::KMS::Alias"
-	return t
+	return t, nil
+}
+
+// onAliasKey asks about the key that an alias shall stand for.
+func (s *Service) onAliasKey(ctx context.Context, given *string) (authz.Target, error) {
+	if err := notAlias(*given); err != nil {
+		return authz.Target{}, err
+	}
+	return s.onOwnKey(ctx, given)
 }
 
 func (s *Service) onCreateAlias(ctx context.Context, in *kms.CreateAliasInput) (authz.Target, error) {
-	t := s.onAlias(ctx, in.AliasName)
-	k, err := s.onKey(ctx, in.TargetKeyId, nil)
+	t, err := s.onAlias(ctx, in.AliasName)
+	if err != nil {
+		return t, err
+	}
+	k, err := s.onAliasKey(ctx, in.TargetKeyId)
 	t.And = []authz.Target{k}
 	return t, err
 }
 
 func (s *Service) onUpdateAlias(ctx context.Context, in *kms.UpdateAliasInput) (authz.Target, error) {
-	t := s.onAlias(ctx, in.AliasName)
-	after, err := s.onKey(ctx, in.TargetKeyId, nil)
+	t, err := s.onAlias(ctx, in.AliasName)
+	if err != nil {
+		return t, err
+	}
+	after, err := s.onAliasKey(ctx, in.TargetKeyId)
 	if err != nil {
 		return t, err
 	}
@@ -167,7 +203,10 @@ func (s *Service) onUpdateAlias(ctx context.Context, in *kms.UpdateAliasInput) (
 }
 
 func (s *Service) onDeleteAlias(ctx context.Context, in *kms.DeleteAliasInput) (authz.Target, error) {
-	t := s.onAlias(ctx, in.AliasName)
+	t, err := s.onAlias(ctx, in.AliasName)
+	if err != nil {
+		return t, err
+	}
 	k, err := s.onAliasTarget(ctx, in.AliasName)
 	t.And = []authz.Target{k}
 	return t, err
@@ -188,24 +227,25 @@ func (s *Service) onEncrypt(ctx context.Context, in *kms.EncryptInput) (authz.Ta
 }
 
 func (s *Service) onDecrypt(ctx context.Context, in *kms.DecryptInput) (authz.Target, error) {
-	return s.onCiphertext(ctx, in.CiphertextBlob, in.KeyId, in.EncryptionContext, orSymmetric(in.EncryptionAlgorithm))
+	w := toDecrypt(in)
+	return s.onCiphertext(ctx, &w, in.EncryptionContext)
 }
 
-// onCiphertext asks about the key that a ciphertext names, or that the caller
-// names for it.
-func (s *Service) onCiphertext(ctx context.Context, blob []byte, given *string, encryption map[string]string, algorithm types.EncryptionAlgorithmSpec) (authz.Target, error) {
-	values := set("kms:encryptionalgorithm", string(algorithm))
-	if given != nil {
-		return s.onKey(ctx, given, encryption, values)
+// onCiphertext asks about the key that the caller names, or else that the
+// ciphertext names.
+func (s *Service) onCiphertext(ctx context.Context, w *sealedBy, encryption map[string]string) (authz.Target, error) {
+	if err := w.check(); err != nil {
+		return authz.Target{}, err
 	}
-	if algorithm != types.EncryptionAlgorithmSpecSymmetricDefault {
-		return authz.Target{}, invalid("You must specify a KeyId to decrypt with an asymmetric algorithm.")
+	algorithm := set("kms:encryptionalgorithm", string(w.algorithm))
+	if w.keyID != nil {
+		return s.onKey(ctx, w.keyID, encryption, algorithm)
 	}
-	h, err := seal.ParseBlob(blob)
+	h, err := w.header()
 	if err != nil {
-		return authz.Target{}, &types.InvalidCiphertextException{}
+		return authz.Target{}, err
 	}
-	t, err := s.onReference(ctx, reference{account: h.Account, id: h.KeyID}, encryption, []setting{values})
+	t, err := s.onReference(ctx, reference{account: h.Account, id: h.KeyID}, encryption, []setting{algorithm})
 	if t.Missing != nil {
 		t.Missing = refused("The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not allowed to access.")
 	}
@@ -216,7 +256,8 @@ func (s *Service) onCiphertext(ctx context.Context, blob []byte, given *string, 
 }
 
 func (s *Service) onReEncrypt(ctx context.Context, in *kms.ReEncryptInput) (authz.Target, error) {
-	from, err := s.onCiphertext(ctx, in.CiphertextBlob, in.SourceKeyId, in.SourceEncryptionContext, orSymmetric(in.SourceEncryptionAlgorithm))
+	w := toReEncrypt(in)
+	from, err := s.onCiphertext(ctx, &w, in.SourceEncryptionContext)
 	if err != nil {
 		return from, err
 	}

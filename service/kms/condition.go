@@ -84,14 +84,20 @@ func (a *asked) ofKey(name string) ([]string, bool) {
 }
 
 // contextValue is the value of one pair of the encryption context. Condition
-// keys do not distinguish case.
+// keys do not distinguish case, so several pairs may answer to one: all of their
+// values count, in the order of the pairs' keys.
 func (a *asked) contextValue(name string) ([]string, bool) {
-	for k, v := range a.context {
+	var names []string
+	for k := range a.context {
 		if strings.EqualFold(k, name) {
-			return []string{v}, true
+			names = append(names, k)
 		}
 	}
-	return nil, false
+	slices.Sort(names)
+	for i, k := range names {
+		names[i] = a.context[k]
+	}
+	return names, len(names) > 0
 }
 
 // viaService is the calling service in this Region: "s3.us-east-1.amazonaws.com".

@@ -143,7 +143,7 @@ func (s *Service) GenerateRandom(_ context.Context, in *kms.GenerateRandomInput)
 		return nil, &types.CustomKeyStoreNotFoundException{Message: aws.String("Custom key store " + *in.CustomKeyStoreId + " does not exist.")}
 	}
 	if in.NumberOfBytes == nil {
-		return nil, invalid("Please specify the number of bytes.")
+		return nil, invalid("NumberOfBytes is required.")
 	}
 	return &kms.GenerateRandomOutput{Plaintext: random(int(*in.NumberOfBytes))}, nil
 }

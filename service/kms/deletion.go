@@ -12,11 +12,18 @@ import (
 // idleWait is how long Run sleeps when nothing is pending: any change wakes it.
 const idleWait = 365 * day
 
+// fullWait is how long Run waits for space on a full disk. The keys that are due
+// are as good as gone meanwhile.
+const fullWait = time.Minute
+
 // Run destroys keys when their windows have passed, until ctx ends. It sleeps
 // until the next one is due.
 func (s *Service) Run(ctx context.Context) error {
 	for {
 		next, err := s.destroyDue(ctx)
+		if errors.Is(err, store.ErrFull) {
+			next, err = s.clock.Now().Add(fullWait), nil
+		}
 		if err != nil {
 			return err
 		}

@@ -2,6 +2,8 @@ package kms
 
 import (
 	"context"
+	"crypto/sha1" //nolint:gosec // for its size alone
+	"crypto/sha256"
 	"errors"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -9,7 +11,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 
 	"github.com/garrison-cloud/garrison/engine/seal"
-	"github.com/garrison-cloud/garrison/internal/store"
 )
 
 func orSymmetric(a types.EncryptionAlgorithmSpec) types.EncryptionAlgorithmSpec {
@@ -26,33 +27,54 @@ func (s *Service) Encrypt(ctx context.Context, in *kms.EncryptInput) (*kms.Encry
 	if err != nil {
 		return nil, err
 	}
-	algorithm := orSymmetric(in.EncryptionAlgorithm)
-	blob, err := k.encrypt(m, algorithm, in.Plaintext, in.EncryptionContext, in.DryRun)
+	p := plain{orSymmetric(in.EncryptionAlgorithm), in.Plaintext, in.EncryptionContext}
+	blob, err := k.encrypt(m, &p)
 	if err != nil {
 		return nil, err
 	}
-	return &kms.EncryptOutput{CiphertextBlob: blob, KeyId: aws.String(k.arn()), EncryptionAlgorithm: algorithm}, nil
+	if err := checkDryRun(in.DryRun); err != nil {
+		return nil, err
+	}
+	return &kms.EncryptOutput{CiphertextBlob: blob, KeyId: aws.String(k.arn()), EncryptionAlgorithm: p.algorithm}, nil
+}
+
+// plain is what to encrypt, and how.
+type plain struct {
+	algorithm types.EncryptionAlgorithmSpec
+	text      []byte
+	context   map[string]string
 }
 
 // encrypt checks that the key has the algorithm, and seals.
-func (k *key) encrypt(m *seal.Material, a types.EncryptionAlgorithmSpec, plaintext []byte, encryption map[string]string, dryRun *bool) ([]byte, error) {
-	if err := k.checkAlgorithm(a, encryption); err != nil {
+func (k *key) encrypt(m *seal.Material, p *plain) (blob []byte, err error) {
+	if err := k.checkAlgorithm(p.algorithm, p.context); err != nil {
 		return nil, err
 	}
-	if err := checkDryRun(dryRun); err != nil {
-		return nil, err
-	}
-	var blob []byte
-	var err error
 	if k.Spec == seal.SymmetricDefault {
-		blob, err = k.seal(m, plaintext, encryption)
+		blob, err = k.seal(m, p.text, p.context)
 	} else {
-		blob, err = m.Encrypt(seal.EncryptionAlgorithm(a), plaintext)
+		blob, err = m.Encrypt(seal.EncryptionAlgorithm(p.algorithm), p.text)
 	}
 	if errors.Is(err, seal.ErrInvalidLength) {
-		return nil, invalid("Algorithm %s and key spec %s cannot encrypt data larger than the key allows.", a, k.Spec)
+		return nil, invalid("Algorithm %s and key spec %s cannot encrypt data larger than %d bytes.",
+			p.algorithm, k.Spec, maxPlaintext(k.Spec, p.algorithm))
 	}
 	return blob, err
+}
+
+// maxPlaintext is how many bytes an algorithm takes under a key of the spec (KMS
+// API Reference, Encrypt). For RSAES-OAEP it is the modulus less two hashes and
+// two bytes (RFC 8017 §7.1.1).
+func maxPlaintext(spec seal.Spec, a types.EncryptionAlgorithmSpec) int {
+	modulus := map[seal.Spec]int{seal.RSA2048: 256, seal.RSA3072: 384, seal.RSA4096: 512}[spec]
+	switch a {
+	case types.EncryptionAlgorithmSpecRsaesOaepSha1:
+		return modulus - 2*sha1.Size - 2
+	case types.EncryptionAlgorithmSpecRsaesOaepSha256:
+		return modulus - 2*sha256.Size - 2
+	default:
+		return seal.MaxPlaintext
+	}
 }
 
 // seal encrypts under a symmetric key. The blob names the key and its material.
@@ -67,16 +89,14 @@ func (k *key) seal(m *seal.Material, plaintext []byte, encryption map[string]str
 // checkAlgorithm holds the algorithm to the key's spec. An encryption context
 // cannot be bound to an asymmetric ciphertext, so it is refused there.
 func (k *key) checkAlgorithm(a types.EncryptionAlgorithmSpec, encryption map[string]string) error {
-	for _, have := range k.Spec.EncryptionAlgorithms() {
-		if string(have) != string(a) {
-			continue
-		}
-		if k.Spec != seal.SymmetricDefault && len(encryption) > 0 {
-			return invalid("EncryptionContext is not supported with asymmetric keys: %s.", a)
-		}
-		return checkContext(encryption)
+	symmetric := a == types.EncryptionAlgorithmSpecSymmetricDefault
+	if symmetric != (k.Spec == seal.SymmetricDefault) || !symmetric && !has(k.Spec.EncryptionAlgorithms(), a) {
+		return incompatible(a, k.Spec)
 	}
-	return invalidUsage("The encryption algorithm %s is not compatible with the key spec %s.", a, k.Spec)
+	if !symmetric && len(encryption) > 0 {
+		return invalid("EncryptionContext is not supported with asymmetric keys: %s.", a)
+	}
+	return checkContext(encryption)
 }
 
 // maxContext bounds an encryption context's size in bytes (KMS Developer Guide).
@@ -99,112 +119,33 @@ func (s *Service) Decrypt(ctx context.Context, in *kms.DecryptInput) (*kms.Decry
 	if err := checkRecipient(in.Recipient); err != nil {
 		return nil, err
 	}
-	algorithm := orSymmetric(in.EncryptionAlgorithm)
-	o, err := s.opener(ctx, in.CiphertextBlob, in.KeyId, algorithm, "Decrypt")
+	w := toDecrypt(in)
+	o, err := s.opener(ctx, w)
 	if err != nil {
-		return nil, err
-	}
-	if err := checkDryRun(in.DryRun); err != nil {
 		return nil, err
 	}
 	plaintext, err := o.open(in.EncryptionContext)
 	if err != nil {
 		return nil, err
 	}
+	if err := checkDryRun(in.DryRun); err != nil {
+		clear(plaintext)
+		return nil, err
+	}
 	return &kms.DecryptOutput{
-		KeyId: aws.String(o.key.arn()), Plaintext: plaintext, EncryptionAlgorithm: algorithm, KeyMaterialId: o.materialID(),
+		KeyId: aws.String(o.key.arn()), Plaintext: plaintext, EncryptionAlgorithm: w.algorithm, KeyMaterialId: o.materialID(),
 	}, nil
-}
-
-// An opener has found what opens a ciphertext.
-type opener struct {
-	key       *key
-	material  *seal.Material
-	id        string
-	algorithm types.EncryptionAlgorithmSpec
-	blob      []byte
-}
-
-// materialID is answered for symmetric keys only.
-func (o *opener) materialID() *string {
-	if o.key.Spec != seal.SymmetricDefault {
-		return nil
-	}
-	return &o.id
-}
-
-// opener finds the key of a ciphertext and checks that it can open it now.
-func (s *Service) opener(ctx context.Context, blob []byte, given *string, a types.EncryptionAlgorithmSpec, operation string) (*opener, error) {
-	if len(blob) == 0 {
-		return nil, invalid("1 validation error detected: Value null at 'ciphertextBlob' failed to satisfy constraint: Member must not be null")
-	}
-	o := &opener{algorithm: a, blob: blob}
-	var h seal.Header
-	var err error
-	if a == types.EncryptionAlgorithmSpecSymmetricDefault {
-		if h, err = seal.ParseBlob(blob); err != nil {
-			return nil, &types.InvalidCiphertextException{}
-		}
-	}
-	if given != nil {
-		o.key, err = s.find(ctx, given)
-	} else {
-		o.key, err = s.named(ctx, h)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if err := o.key.usable(seal.EncryptDecrypt, operation); err != nil {
-		return nil, err
-	}
-	if err := o.key.checkAlgorithm(a, nil); err != nil {
-		return nil, err
-	}
-	o.id = o.key.MaterialID
-	if a == types.EncryptionAlgorithmSpecSymmetricDefault {
-		if h.KeyID != o.key.ID || h.Account != o.key.Account {
-			return nil, &types.IncorrectKeyException{Message: aws.String("The key ID in the request does not identify a CMK that can perform this operation.")}
-		}
-		o.id = h.MaterialID.String()
-	}
-	o.material, err = s.material(ctx, o.key, o.id)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, &types.InvalidCiphertextException{}
-	}
-	return o, err
-}
-
-// named reads the key that a ciphertext names.
-func (s *Service) named(ctx context.Context, h seal.Header) (*key, error) {
-	r := reference{account: h.Account, id: h.KeyID}
-	return s.find(ctx, aws.String(s.arn(r)))
-}
-
-// open decrypts. Why it cannot is nobody's to know.
-func (o *opener) open(encryption map[string]string) (plaintext []byte, err error) {
-	if o.key.Spec == seal.SymmetricDefault {
-		plaintext, err = o.material.Open(o.blob, encryption)
-	} else {
-		if len(encryption) > 0 {
-			return nil, invalid("EncryptionContext is not supported with asymmetric keys: %s.", o.algorithm)
-		}
-		plaintext, err = o.material.Decrypt(seal.EncryptionAlgorithm(o.algorithm), o.blob)
-	}
-	if errors.Is(err, seal.ErrInvalidCiphertext) {
-		return nil, &types.InvalidCiphertextException{}
-	}
-	return plaintext, err
 }
 
 // ReEncrypt opens a ciphertext and seals what was in it under another key or
 // context. The plaintext does not leave the server.
 func (s *Service) ReEncrypt(ctx context.Context, in *kms.ReEncryptInput) (*kms.ReEncryptOutput, error) {
-	from, to := orSymmetric(in.SourceEncryptionAlgorithm), orSymmetric(in.DestinationEncryptionAlgorithm)
-	o, err := s.opener(ctx, in.CiphertextBlob, in.SourceKeyId, from, "ReEncrypt")
+	from := toReEncrypt(in)
+	o, err := s.opener(ctx, from)
 	if err != nil {
 		return nil, err
 	}
-	k, m, err := s.use(ctx, in.DestinationKeyId, seal.EncryptDecrypt, "ReEncrypt")
+	k, m, err := s.use(ctx, in.DestinationKeyId, seal.EncryptDecrypt, from.operation)
 	if err != nil {
 		return nil, err
 	}
@@ -213,13 +154,17 @@ func (s *Service) ReEncrypt(ctx context.Context, in *kms.ReEncryptInput) (*kms.R
 		return nil, err
 	}
 	defer clear(plaintext)
-	blob, err := k.encrypt(m, to, plaintext, in.DestinationEncryptionContext, in.DryRun)
+	p := plain{orSymmetric(in.DestinationEncryptionAlgorithm), plaintext, in.DestinationEncryptionContext}
+	blob, err := k.encrypt(m, &p)
 	if err != nil {
+		return nil, err
+	}
+	if err := checkDryRun(in.DryRun); err != nil {
 		return nil, err
 	}
 	out := &kms.ReEncryptOutput{
 		CiphertextBlob: blob, SourceKeyId: aws.String(o.key.arn()), KeyId: aws.String(k.arn()),
-		SourceEncryptionAlgorithm: from, DestinationEncryptionAlgorithm: to, SourceKeyMaterialId: o.materialID(),
+		SourceEncryptionAlgorithm: from.algorithm, DestinationEncryptionAlgorithm: p.algorithm, SourceKeyMaterialId: o.materialID(),
 	}
 	if k.Spec == seal.SymmetricDefault {
 		out.DestinationKeyMaterialId = &k.MaterialID

@@ -6,6 +6,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 	"github.com/aws/smithy-go"
+
+	"github.com/garrison-cloud/garrison/engine/seal"
 )
 
 func notFound(format string, args ...any) error {
@@ -22,6 +24,11 @@ func invalidState(format string, args ...any) error {
 
 func invalidUsage(format string, args ...any) error {
 	return &types.InvalidKeyUsageException{Message: aws.String(fmt.Sprintf(format, args...))}
+}
+
+// incompatible is the refusal of an algorithm that keys of the spec do not have.
+func incompatible[A ~string](algorithm A, spec seal.Spec) error {
+	return invalidUsage("Algorithm %s is incompatible with key spec %s.", algorithm, spec)
 }
 
 func unsupported(format string, args ...any) error {

@@ -2,6 +2,7 @@ package kms
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -24,7 +25,8 @@ func (s *Service) CreateKey(ctx context.Context, in *kms.CreateKeyInput) (*kms.C
 	if err != nil {
 		return nil, err
 	}
-	account := wire.CallFrom(ctx).Account()
+	call := wire.CallFrom(ctx)
+	account := call.Account()
 	policy := aws.ToString(in.Policy)
 	if policy == "" {
 		policy = defaultPolicy(account)
@@ -33,8 +35,10 @@ func (s *Service) CreateKey(ctx context.Context, in *kms.CreateKeyInput) (*kms.C
 		Account: account, ID: uuid.NewString(), Region: s.region, Spec: specOf(in), Usage: usageOf(in),
 		Description: aws.ToString(in.Description), Created: s.clock.Now(), Policy: policy, Tags: tags,
 	}
-	if err := checkPolicy(ctx, k, policy, in.BypassPolicyLockoutSafetyCheck); err != nil {
-		return nil, err
+	if in.Policy != nil { // the default policy locks nobody out
+		if err := checkPolicy(ctx, k, policy, in.BypassPolicyLockoutSafetyCheck); err != nil {
+			return nil, err
+		}
 	}
 	m, err := newMaterial(k)
 	if err != nil {
@@ -49,6 +53,7 @@ func (s *Service) CreateKey(ctx context.Context, in *kms.CreateKeyInput) (*kms.C
 	if err != nil {
 		return nil, err
 	}
+	call.Made = append(call.Made, wire.Resource{ARN: k.arn(), Type: keyType})
 	return &kms.CreateKeyOutput{KeyMetadata: k.metadata()}, nil
 }
 
@@ -70,18 +75,13 @@ func checkNew(in *kms.CreateKeyInput) error {
 	if aws.ToBool(in.MultiRegion) {
 		return unsupported("Multi-Region keys are not supported here.")
 	}
-	if in.KeyUsage == "" && len(spec.Usages()) > 1 {
-		return invalid("You must specify a KeyUsage value for an asymmetric or HMAC CMK.")
-	}
 	if in.KeyUsage == "" && spec != seal.SymmetricDefault {
-		return invalid("You must specify a KeyUsage value for an asymmetric or HMAC CMK.")
+		return invalid("You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys.")
 	}
-	for _, u := range spec.Usages() {
-		if u == usage {
-			return nil
-		}
+	if !slices.Contains(spec.Usages(), usage) {
+		return invalid("KeyUsage %s is not compatible with KeySpec %s", usage, spec)
 	}
-	return invalid("KeyUsage %s is not compatible with KeySpec %s", usage, spec)
+	return nil
 }
 
 func specOf(in *kms.CreateKeyInput) seal.Spec {
@@ -112,17 +112,26 @@ func (s *Service) DescribeKey(ctx context.Context, in *kms.DescribeKeyInput) (*k
 	return &kms.DescribeKeyOutput{KeyMetadata: k.metadata()}, nil
 }
 
-const (
-	keysToken   = "kms.ListKeys"
-	defaultPage = 100
-	aliasPage   = 50 // KMS API Reference, ListAliases, Limit
+const keysToken = "kms.ListKeys"
+
+// A bound is how many items a page holds where nobody says, and at most (KMS API
+// Reference, Limit of each list).
+type bound struct{ usual, most int }
+
+var (
+	keyPage   = bound{100, 1000}
+	aliasPage = bound{50, 100}
+	tagPage   = bound{50, 50}
 )
 
-func limitOf(limit *int32, otherwise int) int {
-	if limit == nil {
-		return otherwise
+func (b bound) limit(asked *int32) (int, error) {
+	if asked == nil {
+		return b.usual, nil
 	}
-	return int(*limit)
+	if n := int(*asked); n <= b.most {
+		return n, nil
+	}
+	return 0, invalid("1 validation error detected: Value '%d' at 'limit' failed to satisfy constraint: Member must have value less than or equal to %d", *asked, b.most)
 }
 
 // position reads a marker.
@@ -143,8 +152,11 @@ func (s *Service) ListKeys(ctx context.Context, in *kms.ListKeysInput) (*kms.Lis
 	if err != nil {
 		return nil, err
 	}
+	limit, err := keyPage.limit(in.Limit)
+	if err != nil {
+		return nil, err
+	}
 	out := &kms.ListKeysOutput{Keys: []types.KeyListEntry{}}
-	limit := limitOf(in.Limit, defaultPage)
 	account := wire.CallFrom(ctx).Account()
 	err = s.db.View(ctx, func(tx *store.Tx) error {
 		for k, err := range keys.Scan(tx, store.Range{Prefix: store.K(account), After: after}) {

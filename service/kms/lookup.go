@@ -3,7 +3,6 @@ package kms
 import (
 	"context"
 	"errors"
-	"regexp"
 	"strings"
 
 	"github.com/garrison-cloud/garrison/internal/arn"
@@ -12,8 +11,6 @@ import (
 )
 
 const aliasPrefix = "alias/"
-
-var keyIDForm = regexp.MustCompile(`^([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|mrk-[0-9a-f]{32})$`)
 
 // A reference is a KeyId as a caller gives it: one of the four forms taken apart.
 type reference struct {
@@ -45,11 +42,42 @@ func (s *Service) parse(ctx context.Context, given string) (reference, error) {
 		r.alias = resource
 		return r, nil
 	}
-	if !keyIDForm.MatchString(resource) {
+	if !isKeyID(resource) {
 		return r, notFound("Invalid keyId '%s'", given)
 	}
 	r.id = resource
 	return r, nil
+}
+
+// parseKey reads a key id or a key ARN, for operations that take no alias.
+func (s *Service) parseKey(ctx context.Context, given string) (reference, error) {
+	r, err := s.parse(ctx, given)
+	if err == nil && r.alias != "" {
+		err = notFound("Invalid keyId '%s'", given)
+	}
+	return r, err
+}
+
+// isKeyID reports whether id has the form of a key id: a UUID in lower case, or
+// mrk- and 32 hexadecimal digits for a multi-Region key.
+func isKeyID(id string) bool {
+	digits, multi := strings.CutPrefix(id, "mrk-")
+	if multi {
+		return len(digits) == 32 && isHex(digits)
+	}
+	if len(id) != 36 || id[8] != '-' || id[13] != '-' || id[18] != '-' || id[23] != '-' {
+		return false
+	}
+	return isHex(id[:8]) && isHex(id[9:13]) && isHex(id[14:18]) && isHex(id[19:23]) && isHex(id[24:])
+}
+
+func isHex(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
 }
 
 // arn names what was referred to.
@@ -88,14 +116,37 @@ func (r reference) get(tx *store.Tx) (*key, error) {
 	return k, nil
 }
 
-// find reads the key that the caller named, or answers AWS's error.
+// find reads the key that the caller named in any form, or answers AWS's error.
 func (s *Service) find(ctx context.Context, given *string) (*key, error) {
 	r, err := s.parse(ctx, *given)
 	if err != nil {
 		return nil, err
 	}
+	return s.read(ctx, r)
+}
+
+// own reads a key of the caller's own account, named by its id or ARN. The
+// target function has refused the other forms; to read by the same rule keeps
+// that true where nobody is authorized at all.
+func (s *Service) own(ctx context.Context, given *string) (*key, error) {
+	r, err := s.ownReference(ctx, *given)
+	if err != nil {
+		return nil, err
+	}
+	return s.read(ctx, r)
+}
+
+func (s *Service) ownReference(ctx context.Context, given string) (reference, error) {
+	r, err := s.parseKey(ctx, given)
+	if err == nil && r.account != wire.CallFrom(ctx).Account() {
+		err = s.missing(r)
+	}
+	return r, err
+}
+
+func (s *Service) read(ctx context.Context, r reference) (*key, error) {
 	var k *key
-	err = s.db.View(ctx, func(tx *store.Tx) (err error) {
+	err := s.db.View(ctx, func(tx *store.Tx) (err error) {
 		k, err = r.get(tx)
 		return err
 	})
@@ -105,15 +156,12 @@ func (s *Service) find(ctx context.Context, given *string) (*key, error) {
 	return k, err
 }
 
-// edit changes the key that the caller named in one transaction. AWS managed
+// edit changes a key of the caller's account in one transaction. AWS managed
 // keys are not the caller's to change.
 func (s *Service) edit(ctx context.Context, given *string, change func(*store.Tx, *key) error) (*key, error) {
-	r, err := s.parse(ctx, *given)
+	r, err := s.ownReference(ctx, *given)
 	if err != nil {
 		return nil, err
-	}
-	if r.alias != "" { // operations that change a key take its id or ARN
-		return nil, notFound("Invalid keyId %s", *given)
 	}
 	var edited *key
 	err = s.db.Update(ctx, func(tx *store.Tx) error {

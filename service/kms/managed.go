@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -17,9 +16,25 @@ import (
 
 const managedPrefix = "alias/aws/"
 
-// managedServices are those that have an AWS managed key in each account.
-var managedServices = []string{
-	"acm", "cloudtrail", "dynamodb", "ebs", "lambda", "rds", "s3", "secretsmanager", "sns", "sqs", "ssm",
+// A managedKey is what is particular to a service's AWS managed key.
+type managedKey struct {
+	via      string // the service as kms:ViaService calls it
+	protects string // the description's words for what it protects
+}
+
+// managedKeys are those that each account has, by the alias's last part.
+var managedKeys = map[string]managedKey{
+	"acm":            {"acm", "ACM private keys"},
+	"cloudtrail":     {"cloudtrail", "CloudTrail logs"},
+	"dynamodb":       {"dynamodb", "DynamoDB data"},
+	"ebs":            {"ec2", "EBS volumes"},
+	"lambda":         {"lambda", "Lambda functions"},
+	"rds":            {"rds", "RDS database volumes"},
+	"s3":             {"s3", "S3 objects"},
+	"secretsmanager": {"secretsmanager", "Secrets Manager data"},
+	"sns":            {"sns", "SNS data"},
+	"sqs":            {"sqs", "SQS messages"},
+	"ssm":            {"ssm", "SSM parameters"},
 }
 
 // ensureManaged makes the AWS managed key that an alias stands for, when its
@@ -28,11 +43,12 @@ var managedServices = []string{
 func (s *Service) ensureManaged(ctx context.Context, r reference) error {
 	service, ok := strings.CutPrefix(r.alias, managedPrefix)
 	call := wire.CallFrom(ctx)
-	if !ok || r.account != call.Account() || !slices.Contains(managedServices, service) {
+	of, known := managedKeys[service]
+	if !ok || !known || r.account != call.Account() {
 		return nil
 	}
 	n := len(call.Via)
-	asked := n > 0 && strings.HasPrefix(call.Via[n-1], service+".")
+	asked := n > 0 && strings.HasPrefix(call.Via[n-1], of.via+".")
 	if !asked && call.Operation != "DescribeKey" {
 		return nil
 	}
@@ -50,7 +66,7 @@ func (s *Service) createManaged(ctx context.Context, account, service string) er
 	k := &key{
 		Account: account, ID: uuid.NewString(), Region: s.region, Service: service,
 		Spec: seal.SymmetricDefault, Usage: seal.EncryptDecrypt, Created: s.clock.Now(),
-		Description: "Default key that protects my " + service + " data when no other key is defined",
+		Description: "Default key that protects my " + managedKeys[service].protects + " when no other key is defined",
 		Policy:      managedPolicy(account, s.region, service),
 	}
 	m, err := newMaterial(k)
@@ -85,7 +101,7 @@ func managedPolicy(account, region, service string) string {
     "Principal" : { "AWS" : "*" },
     "Action" : [ "kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:CreateGrant", "kms:DescribeKey" ],
     "Resource" : "*",
-    "Condition" : { "StringEquals" : { "kms:CallerAccount" : "%[2]s", "kms:ViaService" : "%[1]s.%[3]s.amazonaws.com" } }
+    "Condition" : { "StringEquals" : { "kms:CallerAccount" : "%[2]s", "kms:ViaService" : "%[5]s.%[3]s.amazonaws.com" } }
   }, {
     "Sid" : "Allow direct access to key metadata to the account",
     "Effect" : "Allow",
@@ -93,5 +109,5 @@ func managedPolicy(account, region, service string) string {
     "Action" : [ "kms:Describe*", "kms:Get*", "kms:List*", "kms:RevokeGrant" ],
     "Resource" : "*"
   } ]
-}`, service, account, region, arn.Root(account))
+}`, service, account, region, arn.Root(account), managedKeys[service].via)
 }

@@ -56,7 +56,7 @@ func checkPolicy(ctx context.Context, k *key, document string, bypass bool) erro
 	d := iam.Evaluate(
 		&iam.Request{
 			Action: "kms:PutKeyPolicy", Resource: k.arn(), Principal: caller.Principal.Principal, ResourceAccount: k.Account,
-			Context: contextFunc((&asked{call: &caller.Facts, region: k.Region, key: k, aliases: func() []string { return nil }}).lookup),
+			Context: lockout{asked{call: &caller.Facts, region: k.Region, key: k, aliases: func() []string { return nil }}},
 		},
 		&iam.Policies{Resource: p, ResourceDecides: true, Identity: []*iam.Policy{everything}},
 	)
@@ -68,11 +68,25 @@ func checkPolicy(ctx context.Context, k *key, document string, bypass bool) erro
 	return nil
 }
 
-// contextFunc makes a function an iam.Context.
-type contextFunc func(string) ([]string, bool)
+// lockout is what is known of a later PutKeyPolicy: that the same caller makes it.
+type lockout struct{ asked }
 
 // Values implements iam.Context.
-func (f contextFunc) Values(name string) ([]string, bool) { return f(name) }
+func (l lockout) Values(name string) ([]string, bool) {
+	p := l.call.Principal
+	switch name {
+	case "aws:principalarn":
+		if p.Kind == iam.RoleSession {
+			return one(p.RoleARN)
+		}
+		return one(p.ARN)
+	case "aws:principalaccount":
+		return one(p.Account)
+	case "aws:userid":
+		return one(p.ID)
+	}
+	return l.lookup(name)
+}
 
 // everything stands for identity policies that allow whatever is asked.
 var everything = mustParse(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}`)
@@ -90,7 +104,7 @@ func (s *Service) GetKeyPolicy(ctx context.Context, in *kms.GetKeyPolicyInput) (
 	if err := checkPolicyName(in.PolicyName); err != nil {
 		return nil, err
 	}
-	k, err := s.find(ctx, in.KeyId)
+	k, err := s.own(ctx, in.KeyId)
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +138,7 @@ func (s *Service) PutKeyPolicy(ctx context.Context, in *kms.PutKeyPolicyInput) (
 
 // ListKeyPolicies lists the names of a key's policies: there is one.
 func (s *Service) ListKeyPolicies(ctx context.Context, in *kms.ListKeyPoliciesInput) (*kms.ListKeyPoliciesOutput, error) {
-	if _, err := s.find(ctx, in.KeyId); err != nil {
+	if _, err := s.own(ctx, in.KeyId); err != nil {
 		return nil, err
 	}
 	if in.Marker != nil { // one page holds all: no marker was ever given out

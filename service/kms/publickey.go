@@ -50,14 +50,15 @@ func (s *Service) DeriveSharedSecret(ctx context.Context, in *kms.DeriveSharedSe
 	if err != nil {
 		return nil, err
 	}
-	if err := checkDryRun(in.DryRun); err != nil {
-		return nil, err
-	}
 	secret, err := m.DeriveSharedSecret(seal.KeyAgreementAlgorithm(in.KeyAgreementAlgorithm), in.PublicKey)
 	if errors.Is(err, seal.ErrInvalidPublicKey) {
 		return nil, invalid("The public key is not valid for the key spec %s.", k.Spec)
 	}
 	if err != nil {
+		return nil, err
+	}
+	if err := checkDryRun(in.DryRun); err != nil {
+		clear(secret)
 		return nil, err
 	}
 	return &kms.DeriveSharedSecretOutput{

@@ -67,7 +67,7 @@ type alias struct {
 
 var aliases = store.NewTable("kms.alias",
 	func(a *alias) store.Key { return store.K(a.Account, a.Name) },
-	store.Cached[alias](hotRows),
+	store.Cached[alias](hotRows), store.Unwatched[alias](),
 	store.Index("key", func(a *alias) []store.Key { return []store.Key{store.K(a.Account, a.KeyID)} }))
 
 func (k *key) arn() string { return arn.New("kms", k.Region, k.Account, "key/"+k.ID) }

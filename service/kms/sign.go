@@ -24,12 +24,12 @@ func (s *Service) Sign(ctx context.Context, in *kms.SignInput) (*kms.SignOutput,
 	if err != nil {
 		return nil, err
 	}
-	if err := checkDryRun(in.DryRun); err != nil {
-		return nil, err
-	}
 	sig, err := m.Sign(seal.SigningAlgorithm(in.SigningAlgorithm), seal.MessageType(orRaw(in.MessageType)), in.Message)
 	if err != nil {
 		return nil, signError(err, in.SigningAlgorithm)
+	}
+	if err := checkDryRun(in.DryRun); err != nil {
+		return nil, err
 	}
 	return &kms.SignOutput{KeyId: aws.String(k.arn()), Signature: sig, SigningAlgorithm: in.SigningAlgorithm}, nil
 }
@@ -41,12 +41,12 @@ func (s *Service) Verify(ctx context.Context, in *kms.VerifyInput) (*kms.VerifyO
 	if err != nil {
 		return nil, err
 	}
-	if err := checkDryRun(in.DryRun); err != nil {
-		return nil, err
-	}
 	err = m.Verify(seal.SigningAlgorithm(in.SigningAlgorithm), seal.MessageType(orRaw(in.MessageType)), in.Message, in.Signature)
 	if err != nil {
 		return nil, signError(err, in.SigningAlgorithm)
+	}
+	if err := checkDryRun(in.DryRun); err != nil {
+		return nil, err
 	}
 	return &kms.VerifyOutput{KeyId: aws.String(k.arn()), SignatureValid: true, SigningAlgorithm: in.SigningAlgorithm}, nil
 }
@@ -57,10 +57,10 @@ func (s *Service) signer(ctx context.Context, given *string, a types.SigningAlgo
 		return nil, nil, err
 	}
 	if !has(k.Spec.SigningAlgorithms(), a) {
-		return nil, nil, invalidUsage("The signing algorithm %s is not compatible with the key spec %s.", a, k.Spec)
+		return nil, nil, incompatible(a, k.Spec)
 	}
 	if mt == types.MessageTypeExternalMu {
-		return nil, nil, invalid("The message type EXTERNAL_MU is not compatible with the signing algorithm %s.", a)
+		return nil, nil, invalid("Message type %s is incompatible with key spec %s.", mt, k.Spec)
 	}
 	return k, m, nil
 }
@@ -88,12 +88,15 @@ func signError(err error, a types.SigningAlgorithmSpec) error {
 
 // GenerateMac authenticates a message of up to 4 KiB.
 func (s *Service) GenerateMac(ctx context.Context, in *kms.GenerateMacInput) (*kms.GenerateMacOutput, error) {
-	k, m, err := s.maker(ctx, in.KeyId, in.MacAlgorithm, in.DryRun, "GenerateMac")
+	k, m, err := s.maker(ctx, in.KeyId, in.MacAlgorithm, "GenerateMac")
 	if err != nil {
 		return nil, err
 	}
 	mac, err := m.GenerateMac(seal.MacAlgorithm(in.MacAlgorithm), in.Message)
 	if err != nil {
+		return nil, err
+	}
+	if err := checkDryRun(in.DryRun); err != nil {
 		return nil, err
 	}
 	return &kms.GenerateMacOutput{KeyId: aws.String(k.arn()), Mac: mac, MacAlgorithm: in.MacAlgorithm}, nil
@@ -102,7 +105,7 @@ func (s *Service) GenerateMac(ctx context.Context, in *kms.GenerateMacInput) (*k
 // VerifyMac checks a MAC in constant time. One that does not hold is an
 // exception.
 func (s *Service) VerifyMac(ctx context.Context, in *kms.VerifyMacInput) (*kms.VerifyMacOutput, error) {
-	k, m, err := s.maker(ctx, in.KeyId, in.MacAlgorithm, in.DryRun, "VerifyMac")
+	k, m, err := s.maker(ctx, in.KeyId, in.MacAlgorithm, "VerifyMac")
 	if err != nil {
 		return nil, err
 	}
@@ -113,16 +116,19 @@ func (s *Service) VerifyMac(ctx context.Context, in *kms.VerifyMacInput) (*kms.V
 	if err != nil {
 		return nil, err
 	}
+	if err := checkDryRun(in.DryRun); err != nil {
+		return nil, err
+	}
 	return &kms.VerifyMacOutput{KeyId: aws.String(k.arn()), MacValid: true, MacAlgorithm: in.MacAlgorithm}, nil
 }
 
-func (s *Service) maker(ctx context.Context, given *string, a types.MacAlgorithmSpec, dryRun *bool, operation string) (*key, *seal.Material, error) {
+func (s *Service) maker(ctx context.Context, given *string, a types.MacAlgorithmSpec, operation string) (*key, *seal.Material, error) {
 	k, m, err := s.use(ctx, given, seal.GenerateVerifyMac, operation)
 	if err != nil {
 		return nil, nil, err
 	}
 	if !has(k.Spec.MacAlgorithms(), a) {
-		return nil, nil, invalidUsage("The MAC algorithm %s is not compatible with the key spec %s.", a, k.Spec)
+		return nil, nil, incompatible(a, k.Spec)
 	}
-	return k, m, checkDryRun(dryRun)
+	return k, m, nil
 }

@@ -16,7 +16,6 @@ import (
 
 const (
 	maxTags   = 50
-	tagPage   = 50 // KMS API Reference, ListResourceTags, Limit
 	tagsToken = "kms.ListResourceTags"
 )
 
@@ -89,12 +88,15 @@ func (s *Service) ListResourceTags(ctx context.Context, in *kms.ListResourceTags
 	if err != nil {
 		return nil, err
 	}
-	k, err := s.find(ctx, in.KeyId)
+	k, err := s.own(ctx, in.KeyId)
+	if err != nil {
+		return nil, err
+	}
+	limit, err := tagPage.limit(in.Limit)
 	if err != nil {
 		return nil, err
 	}
 	out := &kms.ListResourceTagsOutput{Tags: []types.Tag{}}
-	limit := limitOf(in.Limit, tagPage)
 	for _, name := range slices.Sorted(maps.Keys(k.Tags)) {
 		if after != nil && name <= string(after) {
 			continue

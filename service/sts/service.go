@@ -1,0 +1,76 @@
+// Package sts serves the AWS Security Token Service: temporary credentials for
+// roles, users and federated users, for all accounts and Regions. It keeps no
+// session: a session token carries, sealed, all that the session is. It refuses
+// whom a role's trust policy does not let in, and tells nobody which roles exist.
+//
+//	AssumeRole → claims → sealed token;  token (each call) → cache or unseal → Principal
+package sts
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/garrison-cloud/garrison/internal/authz"
+	"github.com/garrison-cloud/garrison/internal/clock"
+	"github.com/garrison-cloud/garrison/internal/store"
+	"github.com/garrison-cloud/garrison/internal/wire"
+)
+
+// Config is what a Service is made of.
+type Config struct {
+	// DB is the store that all Regions share: a token of one opens in all.
+	DB    *store.DB
+	Clock clock.Clock
+	// Compiler checks session policies, and keeps them compiled for their use.
+	Compiler *authz.Compiler
+	Roles    Roles
+	// RootMayAssume lets an account's root assume the roles that trust it, which
+	// AWS forbids. It is for development servers, where every caller is a root.
+	RootMayAssume bool
+}
+
+// Roles is what IAM knows of roles and of the policies that can limit their
+// sessions. Both methods fail with store.ErrNotFound.
+type Roles interface {
+	// Role returns an account's role by its name.
+	Role(ctx context.Context, account, name string) (*authz.Role, error)
+	// ManagedPolicy returns the document of a managed policy that the account may use.
+	ManagedPolicy(ctx context.Context, account, arn string) (document string, err error)
+}
+
+// Service implements the STS API for all Regions. Its methods are safe for
+// concurrent use.
+type Service struct {
+	db            *store.DB
+	clock         clock.Clock
+	compiler      *authz.Compiler
+	roles         Roles
+	rootMayAssume bool
+	keys          atomic.Pointer[keyring]
+	sessions      *cache
+}
+
+// New returns a Service that keeps its sealing keys in c.DB.
+func New(c Config) *Service {
+	s := &Service{
+		db: c.DB, clock: c.Clock, compiler: c.Compiler, roles: c.Roles, rootMayAssume: c.RootMayAssume,
+		sessions: newCache(openSessions),
+	}
+	s.keys.Store(&keyring{})
+	return s
+}
+
+// Operations lists what the service serves, grouped by noun. None changes any
+// state: CloudTrail calls all of them read-only.
+func (s *Service) Operations() []wire.Operation {
+	return []wire.Operation{
+		wire.Op(s.onRole, s.AssumeRole, wire.ReadOnly),
+
+		wire.Op(s.onSession, s.GetSessionToken),
+		wire.Op(s.onFederation, s.GetFederationToken),
+
+		wire.Op(s.onIdentity, s.GetCallerIdentity),
+		wire.Op(s.onAccessKey, s.GetAccessKeyInfo),
+		wire.Op(s.onMessage, s.DecodeAuthorizationMessage, wire.ReadOnly),
+	}
+}
