@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -20,7 +21,8 @@ func TestMain(m *testing.M) {
 
 // TestScripts runs the sessions in testdata with the real aws command line.
 func TestScripts(t *testing.T) {
-	if _, err := exec.LookPath("aws"); err != nil {
+	aws, err := exec.LookPath("aws")
+	if err != nil {
 		t.Fatal("the aws command line is missing: bash test.sh installs it")
 	}
 	testscript.Run(t, testscript.Params{
@@ -39,10 +41,10 @@ func TestScripts(t *testing.T) {
 			e.Setenv("AWS_MAX_ATTEMPTS", "1")
 			e.Setenv("AWS_PAGER", "")
 			e.Setenv("HOME", e.WorkDir)
-			for _, kept := range []string{"PATH", "PYENV_ROOT", "PYENV_VERSION"} {
+			for _, kept := range []string{"PYENV_ROOT", "PYENV_VERSION"} {
 				e.Setenv(kept, os.Getenv(kept))
 			}
-			return nil
+			return oldAWS(e, aws)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"await":  await,
@@ -50,6 +52,19 @@ func TestScripts(t *testing.T) {
 			"save":   save,
 		},
 	})
+}
+
+// oldAWS puts a command aws before the real one that passes the endpoint on as
+// an option: releases before 2.13 do not know AWS_ENDPOINT_URL, and would call
+// the real AWS.
+func oldAWS(e *testscript.Env, real string) error {
+	dir := filepath.Join(e.WorkDir, "bin")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return err
+	}
+	e.Setenv("PATH", dir+string(filepath.ListSeparator)+os.Getenv("PATH"))
+	script := "#!/bin/sh\nexec '" + real + "' --endpoint-url \"$AWS_ENDPOINT_URL\" \"$@\"\n"
+	return os.WriteFile(filepath.Join(dir, "aws"), []byte(script), 0o755)
 }
 
 func freeAddr() (string, error) {

@@ -58,6 +58,9 @@ func (e *evaluation) fitsConditions(s *statement) bool {
 // Explain returns every statement that fits the request, whatever its effect:
 // what a person needs to understand the decision.
 func Explain(r *Request, p *Policies) []StatementRef {
+	if len(r.Action) > maxAction {
+		return nil
+	}
 	e := newEvaluation(r, p, nil)
 	var out []StatementRef
 	p.each(func(policy *Policy, source Source) bool {

@@ -1,5 +1,7 @@
 package iam
 
+import "slices"
+
 // Versions of the policy language.
 const (
 	oldVersion = "2008-10-17"
@@ -114,8 +116,8 @@ func (x *parser) control(r *raw, s *statement) error {
 	if x.kind != ResourceControlPolicy {
 		return nil
 	}
-	all := len(r.actions) == 1 && r.actions[0] == "*"
-	full := all && len(r.resources) == 1 && r.resources[0] == "*" && r.condition == nil
+	all := slices.Contains(r.actions, "*")
+	full := all && slices.Contains(r.resources, "*") && r.condition == nil
 	if s.notAction || s.deny && all || !s.deny && (!full || s.notResource) {
 		return x.badSyntax()
 	}

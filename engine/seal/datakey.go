@@ -44,10 +44,10 @@ func (p *DataKeyPair) Format(s fmt.State, _ rune) {
 // LogValue logs what Format prints.
 func (p *DataKeyPair) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(p)) }
 
-// GenerateDataKeyPair makes a pair of an asymmetric spec; other specs are
-// ErrIncompatible.
+// GenerateDataKeyPair makes a pair of a spec that has DataKeyPair; other specs
+// are ErrIncompatible.
 func GenerateDataKeyPair(spec Spec) (*DataKeyPair, error) {
-	if spec.Known() && !spec.Asymmetric() {
+	if spec.Known() && !spec.DataKeyPair() {
 		return nil, fmt.Errorf("data key pair of spec %s: %w", spec, ErrIncompatible)
 	}
 	m, err := Generate(spec)

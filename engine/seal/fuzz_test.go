@@ -2,6 +2,7 @@ package seal_test
 
 import (
 	"bytes"
+	"errors"
 	"testing"
 
 	"github.com/garrison-cloud/garrison/engine/seal"
@@ -42,11 +43,10 @@ func FuzzOpen(f *testing.F) {
 	})
 }
 
-// FuzzLoad: what loads for an elliptic curve or a symmetric spec encodes to what
-// loads again, and signs. RSA is left to the standard library's own fuzzing: its
+// FuzzLoad: what loads for any spec but RSA encodes to what loads again, and signs. RSA is left to the standard library's own fuzzing: its
 // key checks are too slow to get far here.
 func FuzzLoad(f *testing.F) {
-	fuzzed := []seal.Spec{seal.SymmetricDefault, seal.HMAC512, seal.P256, seal.P384, seal.P521, seal.Secp256k1}
+	fuzzed := []seal.Spec{seal.SymmetricDefault, seal.HMAC512, seal.P256, seal.P384, seal.P521, seal.Secp256k1, seal.Edwards25519, seal.MLDSA44, seal.MLDSA87}
 	for i, spec := range fuzzed {
 		f.Add(byte(i), secret(f, generate(f, spec)))
 	}
@@ -61,13 +61,83 @@ func FuzzLoad(f *testing.F) {
 			t.Fatalf("%s: the encoding is not stable", spec)
 		}
 		for _, alg := range spec.SigningAlgorithms() {
-			signature, err := m.Sign(alg, seal.Raw, b)
-			if err != nil {
-				t.Fatalf("Sign: %v", err)
+			for kind, body := range bodies(t, m, alg, b) {
+				signature, err := m.Sign(alg, kind, body)
+				if err != nil {
+					t.Fatalf("Sign: %v", err)
+				}
+				if err := m.Verify(alg, kind, body, signature); err != nil {
+					t.Fatalf("Verify: %v", err)
+				}
 			}
-			if err := m.Verify(alg, seal.Raw, b, signature); err != nil {
-				t.Fatalf("Verify: %v", err)
-			}
+		}
+	})
+}
+
+// FuzzParseImported: what is imported loads and is imported again, and nothing that
+// does not load is imported.
+func FuzzParseImported(f *testing.F) {
+	for i, spec := range specs {
+		f.Add(byte(i), secret(f, shared()[spec]))
+	}
+	f.Fuzz(func(t *testing.T, which byte, b []byte) {
+		spec := specs[int(which)%len(specs)]
+		m, err := seal.ParseImported(spec, b)
+		if _, bad := seal.Load(spec, b); err == nil && bad != nil {
+			t.Fatalf("%s: imported, but Load: %v", spec, bad)
+		}
+		if err != nil {
+			return
+		}
+		canonical := secret(t, m)
+		again, err := seal.ParseImported(spec, canonical)
+		if err != nil || !bytes.Equal(secret(t, again), canonical) {
+			t.Fatalf("%s: the encoding is not imported again (%v)", spec, err)
+		}
+	})
+}
+
+// FuzzUnwrapKWP: what unwraps is what wraps to the same bytes, as there is one
+// wrapping of a key only.
+func FuzzUnwrapKWP(f *testing.F) {
+	for _, size := range []int{1, 8, 9, 32, 121} {
+		kek := bytes.Repeat([]byte{byte(size)}, 32)
+		wrapped, err := seal.WrapKWP(kek, make([]byte, size))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(kek, wrapped)
+	}
+	f.Fuzz(func(t *testing.T, kek, wrapped []byte) {
+		key, err := seal.UnwrapKWP(kek, wrapped)
+		if err != nil {
+			return
+		}
+		if again, err := seal.WrapKWP(kek, key); !bytes.Equal(again, wrapped) || err != nil {
+			t.Fatalf("%x unwraps and wraps to %x (%v)", wrapped, again, err)
+		}
+	})
+}
+
+// FuzzUnwrap: nothing that was not wrapped opens, and no reason is given.
+func FuzzUnwrap(f *testing.F) {
+	m := generate(f, seal.RSA2048)
+	wrapped := map[string]bool{}
+	for _, alg := range wrappingAlgorithms {
+		encrypted, err := seal.Wrap(alg, publicKey(f, m), make([]byte, 32))
+		if err != nil {
+			f.Fatal(err)
+		}
+		wrapped[string(encrypted)] = true
+		f.Add(string(alg), encrypted)
+	}
+	f.Fuzz(func(t *testing.T, alg string, b []byte) {
+		key, err := m.Unwrap(seal.WrappingAlgorithm(alg), b)
+		switch {
+		case err == nil && !wrapped[string(b)]:
+			t.Fatalf("%s opened %x to %d bytes", alg, b, len(key))
+		case err != nil && !errors.Is(err, seal.ErrInvalidCiphertext) && !errors.Is(err, seal.ErrIncompatible):
+			t.Fatalf("%s: error = %v", alg, err)
 		}
 	})
 }

@@ -14,7 +14,12 @@ var macHashes = map[MacAlgorithm]crypto.Hash{
 	HMACSHA512: crypto.SHA512,
 }
 
-// hmacKey is as long as its hash's output, as in KMS.
+// maxHMACKey is the longest key of any HMAC spec, 1,024 bits (KMS Developer Guide,
+// "Requirements for imported key material").
+const maxHMACKey = 128
+
+// hmacKey is as long as its hash's output where KMS made it, as in AWS; imported
+// keys may be longer.
 type hmacKey struct {
 	hash   crypto.Hash
 	alg    MacAlgorithm
@@ -32,7 +37,7 @@ func hmacFamily(alg MacAlgorithm) family {
 			return k, err
 		},
 		parse: func(b []byte) (key, error) {
-			if len(b) != hash.Size() {
+			if len(b) < hash.Size() || len(b) > maxHMACKey {
 				return nil, ErrInvalidMaterial
 			}
 			return &hmacKey{hash, alg, append([]byte(nil), b...)}, nil

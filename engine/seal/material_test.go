@@ -3,6 +3,7 @@ package seal_test
 import (
 	"bytes"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
@@ -23,7 +24,23 @@ import (
 
 var specs = []seal.Spec{
 	seal.SymmetricDefault, seal.RSA2048, seal.RSA3072, seal.RSA4096, seal.P256, seal.P384, seal.P521,
-	seal.Secp256k1, seal.HMAC224, seal.HMAC256, seal.HMAC384, seal.HMAC512,
+	seal.Secp256k1, seal.Edwards25519, seal.MLDSA44, seal.MLDSA65, seal.MLDSA87,
+	seal.HMAC224, seal.HMAC256, seal.HMAC384, seal.HMAC512,
+}
+
+// rawSizes are the least and most bytes of the specs whose material is any bytes.
+var rawSizes = map[seal.Spec][2]int{
+	seal.SymmetricDefault: {32, 32},
+	seal.HMAC224:          {28, 128},
+	seal.HMAC256:          {32, 128},
+	seal.HMAC384:          {48, 128},
+	seal.HMAC512:          {64, 128},
+}
+
+// isRaw reports whether b is material of a spec that takes any bytes of its size.
+func isRaw(spec seal.Spec, b []byte) bool {
+	sizes, ok := rawSizes[spec]
+	return ok && sizes[0] <= len(b) && len(b) <= sizes[1]
 }
 
 // shared makes one material of each spec, once: RSA pairs take seconds.
@@ -109,8 +126,8 @@ func TestLoadRefusesOtherMaterial(t *testing.T) {
 	for from, m := range shared() {
 		b := secret(t, m)
 		for _, spec := range specs {
-			if spec == from || spec == seal.HMAC256 && from == seal.SymmetricDefault || spec == seal.SymmetricDefault && from == seal.HMAC256 {
-				continue // both are any 32 bytes
+			if spec == from || isRaw(spec, b) {
+				continue
 			}
 			_, err := seal.Load(spec, b)
 			wantErr(t, fmt.Sprintf("Load(%s) of %s", spec, from), err, seal.ErrInvalidMaterial)
@@ -118,6 +135,9 @@ func TestLoadRefusesOtherMaterial(t *testing.T) {
 		for name, bad := range map[string][]byte{
 			"nothing": nil, "cut short": b[:len(b)-1], "trailing byte": append(slices.Clone(b), 0), "huge": make([]byte, 1<<20),
 		} {
+			if isRaw(from, bad) {
+				continue
+			}
 			_, err := seal.Load(from, bad)
 			wantErr(t, fmt.Sprintf("Load(%s) of %s", from, name), err, seal.ErrInvalidMaterial)
 		}
@@ -148,7 +168,7 @@ func TestPublicKeyIsReadByTheStandardLibrary(t *testing.T) {
 	curves := map[seal.Spec]elliptic.Curve{seal.P256: elliptic.P256(), seal.P384: elliptic.P384(), seal.P521: elliptic.P521()}
 	bits := map[seal.Spec]int{seal.RSA2048: 2048, seal.RSA3072: 3072, seal.RSA4096: 4096}
 	for _, spec := range specs {
-		if !spec.Asymmetric() || spec == seal.Secp256k1 {
+		if !spec.DataKeyPair() || spec == seal.Secp256k1 {
 			continue
 		}
 		pair := generatePair(t, spec)
@@ -168,6 +188,10 @@ func TestPublicKeyIsReadByTheStandardLibrary(t *testing.T) {
 		case *ecdsa.PrivateKey:
 			if !k.PublicKey.Equal(public) || k.Curve != curves[spec] {
 				t.Errorf("%s: pair does not match, or is on %v", spec, k.Curve)
+			}
+		case ed25519.PrivateKey:
+			if !k.Public().(ed25519.PublicKey).Equal(public) || spec != seal.Edwards25519 {
+				t.Errorf("%s: pair does not match, or is of Ed25519", spec)
 			}
 		default:
 			t.Errorf("%s: private key is a %T", spec, private)
@@ -194,7 +218,7 @@ func generatePair(t *testing.T, spec seal.Spec) *seal.DataKeyPair {
 
 func TestDataKeys(t *testing.T) {
 	t.Parallel()
-	for _, spec := range []seal.Spec{seal.SymmetricDefault, seal.HMAC256} {
+	for _, spec := range []seal.Spec{seal.SymmetricDefault, seal.HMAC256, seal.MLDSA44, seal.MLDSA65, seal.MLDSA87} {
 		_, err := seal.GenerateDataKeyPair(spec)
 		wantErr(t, "pair of "+string(spec), err, seal.ErrIncompatible)
 	}
@@ -231,8 +255,12 @@ func TestSecp256k1Encoding(t *testing.T) {
 	if got := hex.EncodeToString(public); got != spki || err != nil {
 		t.Errorf("PublicKey = %s, %v, want %s", got, err, spki)
 	}
-	if got := hex.EncodeToString(secret(t, load(t, seal.Secp256k1, unhex(t, bare)))); got != pkcs8 {
-		t.Errorf("without its public key: Bytes = %s, want %s", got, pkcs8)
+	compressed := "306402" + "0100" + algorithm + "044d304b0201010420" + one + "a1240322000" + "2" + generator[2:66]
+	hybrid := strings.Replace(pkcs8, generator, "06"+generator[2:], 1)
+	for name, other := range map[string]string{"without its": bare, "with a compressed": compressed, "with a hybrid": hybrid} {
+		if got := hex.EncodeToString(secret(t, load(t, seal.Secp256k1, unhex(t, other)))); got != pkcs8 {
+			t.Errorf("%s public key: Bytes = %s, want %s", name, got, pkcs8)
+		}
 	}
 	for name, bad := range map[string]string{
 		"zero":             strings.Replace(pkcs8, one, strings.Repeat("00", 32), 1),

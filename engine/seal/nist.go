@@ -21,6 +21,7 @@ func nistFamily(curve elliptic.Curve, alg SigningAlgorithm) family {
 		usages:    []Usage{SignVerify, KeyAgreement},
 		signing:   []SigningAlgorithm{alg},
 		agreement: []KeyAgreementAlgorithm{ECDH},
+		dataPair:  true,
 		generate: func() (key, error) {
 			private, err := ecdsa.GenerateKey(curve, rand.Reader)
 			if err != nil {

@@ -10,10 +10,12 @@ import (
 	"encoding/hex"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"github.com/garrison-cloud/garrison/engine/seal"
 )
 
-func publicKey(t *testing.T, m *seal.Material) []byte {
+func publicKey(t rapid.TB, m *seal.Material) []byte {
 	t.Helper()
 	der, err := m.PublicKey()
 	if err != nil {

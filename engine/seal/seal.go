@@ -1,15 +1,16 @@
 // Package seal is the cryptographic core of KMS: the material of a key, of
 // every key spec, and what can be done with it. Symmetric keys seal plaintexts
 // into blobs that name their key, RSA keys encrypt and sign, elliptic-curve keys
-// sign and agree on secrets, HMAC keys authenticate.
+// sign and agree on secrets, ML-DSA keys sign, HMAC keys authenticate. Material
+// that others made is unwrapped and checked.
 //
 // It refuses what the spec of a key does not allow, lengths outside the API's
 // limits, and to say why a ciphertext did not open. No caller supplies a nonce
 // or a salt, and no secret is printed. It knows nothing of policies, key states
 // or storage.
 //
-// Flow: Generate or Load → Material → Seal, Open, Encrypt, Decrypt, Sign,
-// Verify, GenerateMac, VerifyMac, DeriveSharedSecret.
+// Flow: Generate, Load, or Unwrap and ParseImported → Material → Seal, Open,
+// Encrypt, Decrypt, Sign, Verify, GenerateMac, VerifyMac, DeriveSharedSecret.
 package seal
 
 import (

@@ -1,7 +1,6 @@
 package seal
 
 import (
-	"bytes"
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"fmt"
@@ -47,8 +46,9 @@ type spki struct {
 
 func secp256k1Family() family {
 	return family{
-		usages:  []Usage{SignVerify},
-		signing: []SigningAlgorithm{ECDSASHA256},
+		usages:   []Usage{SignVerify},
+		signing:  []SigningAlgorithm{ECDSASHA256},
+		dataPair: true,
 		generate: func() (key, error) {
 			private, err := secp256k1.GeneratePrivateKey()
 			if err != nil {
@@ -116,7 +116,8 @@ func openPKCS8(b []byte) ([]byte, error) {
 }
 
 func samePoint(point *secp256k1.PublicKey, encoded []byte) bool {
-	return bytes.Equal(encoded, point.SerializeUncompressed()) || bytes.Equal(encoded, point.SerializeCompressed())
+	given, err := secp256k1.ParsePubKey(encoded)
+	return err == nil && given.IsEqual(point)
 }
 
 // sign makes the deterministic nonce of RFC 6979, and the lower of the two

@@ -11,11 +11,31 @@ import (
 // MessageType says what Sign and Verify are given (KMS MessageType).
 type MessageType string
 
-// The message types. Raw is the message, hashed here; Digest is its hash.
+// The message types. Raw is the message, hashed here; Digest is its hash;
+// ExternalMu is the message representative of FIPS 204 §6.2, into which whoever
+// asks has hashed the public key and the message.
 const (
-	Raw    MessageType = "RAW"
-	Digest MessageType = "DIGEST"
+	Raw        MessageType = "RAW"
+	Digest     MessageType = "DIGEST"
+	ExternalMu MessageType = "EXTERNAL_MU"
 )
+
+// Takes reports whether the algorithm signs messages of the type (KMS API
+// Reference, Sign, MessageType). An algorithm that the package does not have
+// takes none.
+func (a SigningAlgorithm) Takes(kind MessageType) bool {
+	switch a {
+	case Ed25519SHA512:
+		return kind == Raw
+	case Ed25519phSHA512:
+		return kind == Digest
+	case MLDSAShake256:
+		return kind == Raw || kind == ExternalMu
+	default:
+		_, hashes := signingHashes[a]
+		return hashes && (kind == Raw || kind == Digest)
+	}
+}
 
 // statement is a message and how it is signed.
 type statement struct {
@@ -24,15 +44,17 @@ type statement struct {
 	body []byte
 }
 
-// signer is a key that signs. It is only asked for algorithms of its spec.
+// signer is a key that signs. It is only asked for algorithms of its spec, and
+// message types that they take.
 type signer interface {
-	// sign refuses a message that the algorithm does not take.
+	// sign refuses a message whose length the algorithm does not take.
 	sign(s statement) ([]byte, error)
 	// verify is ErrInvalidSignature for any signature that does not match.
 	verify(s statement, signature []byte) error
 }
 
-// signingHashes are the hashes of the algorithms that begin with one.
+// signingHashes are the hashes of the algorithms that begin with one, and so take
+// a message or its digest alike.
 var signingHashes = map[SigningAlgorithm]crypto.Hash{
 	PKCS1SHA256: crypto.SHA256,
 	PKCS1SHA384: crypto.SHA384,
@@ -46,15 +68,18 @@ var signingHashes = map[SigningAlgorithm]crypto.Hash{
 }
 
 // Sign signs message. ECDSA signatures are DER (RFC 3279 §2.2.3); the salt of
-// RSASSA-PSS is as long as the hash. ErrInvalidLength is a digest that is not as
-// long as the algorithm's hash; ErrIncompatible an algorithm or message type that
-// the spec does not have.
+// RSASSA-PSS is as long as the hash; EdDSA and ML-DSA signatures are the bytes of
+// RFC 8032 §5.1.6 and FIPS 204 §7.2, with an empty context. ErrInvalidLength is a
+// digest that is not as long as the algorithm's hash, or a message representative
+// that is not 64 bytes; ErrIncompatible an algorithm or message type that the spec
+// does not have.
 func (m *Material) Sign(alg SigningAlgorithm, kind MessageType, message []byte) ([]byte, error) {
 	return with(m, func(k signer) ([]byte, error) {
-		if !slices.Contains(families[m.spec].signing, alg) {
-			return nil, refuse(m.spec, string(alg))
+		s := statement{alg, kind, message}
+		if err := s.check(m.spec); err != nil {
+			return nil, err
 		}
-		return k.sign(statement{alg, kind, message})
+		return k.sign(s)
 	})
 }
 
@@ -62,28 +87,37 @@ func (m *Material) Sign(alg SigningAlgorithm, kind MessageType, message []byte) 
 // ErrInvalidSignature is any that is not; other errors are those of Sign.
 func (m *Material) Verify(alg SigningAlgorithm, kind MessageType, message, signature []byte) error {
 	_, err := with(m, func(k signer) (struct{}, error) {
-		if !slices.Contains(families[m.spec].signing, alg) {
-			return struct{}{}, refuse(m.spec, string(alg))
+		s := statement{alg, kind, message}
+		if err := s.check(m.spec); err != nil {
+			return struct{}{}, err
 		}
-		return struct{}{}, k.verify(statement{alg, kind, message}, signature)
+		return struct{}{}, k.verify(s, signature)
 	})
 	return err
+}
+
+// check refuses an algorithm that the spec does not have, and a message type that
+// the algorithm does not take.
+func (s statement) check(spec Spec) error {
+	if !slices.Contains(families[spec].signing, s.alg) {
+		return refuse(spec, string(s.alg))
+	}
+	if !s.alg.Takes(s.kind) {
+		return fmt.Errorf("message type %q for %s: %w", string(s.kind), s.alg, ErrIncompatible)
+	}
+	return nil
 }
 
 // digest hashes the message, or takes it as the hash that it is said to be.
 func (s statement) digest() (crypto.Hash, []byte, error) {
 	hash := signingHashes[s.alg]
-	switch s.kind {
-	case Raw:
-		h := hash.New()
-		h.Write(s.body)
-		return hash, h.Sum(nil), nil
-	case Digest:
+	if s.kind == Digest {
 		if len(s.body) != hash.Size() {
 			return 0, nil, fmt.Errorf("digest for %s: %w", s.alg, ErrInvalidLength)
 		}
 		return hash, s.body, nil
-	default:
-		return 0, nil, fmt.Errorf("message type %q for %s: %w", string(s.kind), s.alg, ErrIncompatible)
 	}
+	h := hash.New()
+	h.Write(s.body)
+	return hash, h.Sum(nil), nil
 }

@@ -4,28 +4,38 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rsa"
+	"crypto/sha512"
 	"crypto/x509"
 	"encoding/asn1"
 	"encoding/hex"
 	"fmt"
 	"math/big"
+	"slices"
 	"strings"
 	"testing"
 
+	"filippo.io/mldsa"
+	mldsax509 "filippo.io/mldsa/x509"
 	"pgregory.net/rapid"
 
 	"github.com/garrison-cloud/garrison/engine/seal"
 )
 
-var allSigning = append(seal.RSA2048.SigningAlgorithms(), seal.ECDSASHA256, seal.ECDSASHA384, seal.ECDSASHA512)
+var allSigning = append(
+	seal.RSA2048.SigningAlgorithms(), seal.ECDSASHA256, seal.ECDSASHA384, seal.ECDSASHA512,
+	seal.Ed25519SHA512, seal.Ed25519phSHA512, seal.MLDSAShake256,
+)
+
+var messageTypes = []seal.MessageType{seal.Raw, seal.Digest, seal.ExternalMu}
 
 func hashOf(alg seal.SigningAlgorithm) crypto.Hash {
 	switch {
-	case strings.HasSuffix(string(alg), "_256"):
+	case strings.HasSuffix(string(alg), "_SHA_256"):
 		return crypto.SHA256
-	case strings.HasSuffix(string(alg), "_384"):
+	case strings.HasSuffix(string(alg), "_SHA_384"):
 		return crypto.SHA384
 	default:
 		return crypto.SHA512
@@ -38,64 +48,90 @@ func digestOf(alg seal.SigningAlgorithm, message []byte) []byte {
 	return h.Sum(nil)
 }
 
-// TestSignVerify signs with every spec, algorithm and message type. A signature
-// of the message verifies for its digest and the other way round, and nothing
-// else verifies. RSA keys sign one message each, as they are slow.
+// bodies are what stands for message under each type that alg takes.
+func bodies(t rapid.TB, m *seal.Material, alg seal.SigningAlgorithm, message []byte) map[seal.MessageType][]byte {
+	t.Helper()
+	out := map[seal.MessageType][]byte{}
+	for _, kind := range messageTypes {
+		if !alg.Takes(kind) {
+			continue
+		}
+		switch kind {
+		case seal.Digest:
+			out[kind] = digestOf(alg, message)
+		case seal.ExternalMu:
+			out[kind] = externalMu(t, m, message)
+		default:
+			out[kind] = message
+		}
+	}
+	return out
+}
+
+// TestSignVerify signs with every spec, algorithm and message type. A signature of
+// the message verifies by every other type that stands for it, and nothing else
+// verifies. Keys of RSA and ML-DSA sign one message each, as they are slow.
 func TestSignVerify(t *testing.T) {
 	t.Parallel()
 	for spec, m := range shared() {
 		for _, alg := range spec.SigningAlgorithms() {
 			t.Run(string(spec)+"/"+string(alg), func(t *testing.T) {
 				t.Parallel()
-				if !strings.HasPrefix(string(spec), "RSA_") {
+				if !strings.HasPrefix(string(spec), "RSA_") && alg != seal.MLDSAShake256 {
 					rapid.Check(t, func(t *rapid.T) {
-						checkSignatures(t, signed(t, m, alg, rapid.SliceOfN(rapid.Byte(), 1, 100).Draw(t, "message")))
+						checkSignatures(t, sign(t, m, alg, rapid.SliceOfN(rapid.Byte(), 1, 100).Draw(t, "message")))
 					})
 					return
 				}
-				once := signed(t, m, alg, []byte("message"))
+				once := sign(t, m, alg, []byte("message"))
 				rapid.Check(t, func(t *rapid.T) { checkSignatures(t, once) })
 			})
 		}
 	}
 }
 
-// signedTwice is a message, and its signatures made from itself and its digest.
-type signedTwice struct {
+// signed is a message in each form, and a signature made from each.
+type signed struct {
 	m          *seal.Material
 	alg        seal.SigningAlgorithm
-	message    []byte
-	signatures [2][]byte
+	bodies     map[seal.MessageType][]byte
+	signatures [][]byte
 }
 
-func signed(t rapid.TB, m *seal.Material, alg seal.SigningAlgorithm, message []byte) signedTwice {
+func sign(t rapid.TB, m *seal.Material, alg seal.SigningAlgorithm, message []byte) signed {
 	t.Helper()
-	raw, err := m.Sign(alg, seal.Raw, message)
-	if err != nil {
-		t.Fatalf("Sign: %v", err)
+	s := signed{m: m, alg: alg, bodies: bodies(t, m, alg, message)}
+	for _, kind := range messageTypes {
+		body, ok := s.bodies[kind]
+		if !ok {
+			continue
+		}
+		signature, err := m.Sign(alg, kind, body)
+		if err != nil {
+			t.Fatalf("Sign of %s: %v", kind, err)
+		}
+		s.signatures = append(s.signatures, signature)
 	}
-	digest, err := m.Sign(alg, seal.Digest, digestOf(alg, message))
-	if err != nil {
-		t.Fatalf("Sign the digest: %v", err)
-	}
-	return signedTwice{m, alg, message, [2][]byte{raw, digest}}
+	return s
 }
 
-func checkSignatures(t *rapid.T, s signedTwice) {
-	signature := rapid.SampledFrom(s.signatures[:]).Draw(t, "signature")
-	digest := digestOf(s.alg, s.message)
-	for kind, body := range map[seal.MessageType][]byte{seal.Raw: s.message, seal.Digest: digest} {
+func checkSignatures(t *rapid.T, s signed) {
+	signature := rapid.SampledFrom(s.signatures).Draw(t, "signature")
+	for kind, body := range s.bodies {
 		if err := s.m.Verify(s.alg, kind, body, signature); err != nil {
 			t.Fatalf("Verify of %s: %v", kind, err)
 		}
-		for name, err := range map[string]error{
+		wrong := map[string]error{
 			"a changed bit":   s.m.Verify(s.alg, kind, body, flip(t, signature)),
 			"another message": s.m.Verify(s.alg, kind, flip(t, body), signature),
 			"no signature":    s.m.Verify(s.alg, kind, body, nil),
 			"a longer one":    s.m.Verify(s.alg, kind, body, append(bytes.Clone(signature), 0)),
 			"a cut one":       s.m.Verify(s.alg, kind, body, signature[:len(signature)-1]),
-			"a digest as raw": s.m.Verify(s.alg, seal.Raw, digest, signature),
-		} {
+		}
+		if kind != seal.Raw && s.alg.Takes(seal.Raw) {
+			wrong["a digest as raw"] = s.m.Verify(s.alg, seal.Raw, body, signature)
+		}
+		for name, err := range wrong {
 			if err != seal.ErrInvalidSignature { //nolint:errorlint // the bare sentinel
 				t.Fatalf("%s: error = %v, want %v", name, err, seal.ErrInvalidSignature)
 			}
@@ -108,21 +144,33 @@ func TestSignRefuses(t *testing.T) {
 	for spec, m := range shared() {
 		own := spec.SigningAlgorithms()
 		for _, alg := range append(allSigning, "SM2DSA", "") {
-			if strings.Contains(fmt.Sprint(own), string(alg)) && alg != "" {
-				continue
+			if !slices.Contains(own, alg) {
+				_, err := m.Sign(alg, seal.Raw, []byte("x"))
+				wantErr(t, fmt.Sprintf("Sign %q under %s", alg, spec), err, seal.ErrIncompatible)
+				wantErr(t, fmt.Sprintf("Verify %q under %s", alg, spec), m.Verify(alg, seal.Raw, []byte("x"), nil), seal.ErrIncompatible)
 			}
-			_, err := m.Sign(alg, seal.Raw, []byte("x"))
-			wantErr(t, fmt.Sprintf("Sign %q under %s", alg, spec), err, seal.ErrIncompatible)
-			wantErr(t, fmt.Sprintf("Verify %q under %s", alg, spec), m.Verify(alg, seal.Raw, []byte("x"), nil), seal.ErrIncompatible)
 		}
 		for _, alg := range own {
-			for _, size := range []int{0, 20, hashOf(alg).Size() - 1, hashOf(alg).Size() + 1} {
-				_, err := m.Sign(alg, seal.Digest, make([]byte, size))
-				wantErr(t, fmt.Sprintf("%s digest of %d", alg, size), err, seal.ErrInvalidLength)
-				wantErr(t, "verify it", m.Verify(alg, seal.Digest, make([]byte, size), nil), seal.ErrInvalidLength)
-			}
-			_, err := m.Sign(alg, "EXTERNAL_MU", make([]byte, 64))
-			wantErr(t, string(alg)+" EXTERNAL_MU", err, seal.ErrIncompatible)
+			refuseMessages(t, m, alg)
+		}
+	}
+}
+
+// refuseMessages tries message types that alg does not take, and lengths that their
+// messages do not have.
+func refuseMessages(t *testing.T, m *seal.Material, alg seal.SigningAlgorithm) {
+	t.Helper()
+	for _, kind := range append(messageTypes, "", "raw") {
+		sizes, want := []int{0, 20, hashOf(alg).Size() - 1, hashOf(alg).Size() + 1}, seal.ErrInvalidLength
+		if !alg.Takes(kind) {
+			sizes, want = []int{hashOf(alg).Size()}, seal.ErrIncompatible
+		} else if kind == seal.Raw {
+			continue
+		}
+		for _, size := range sizes {
+			_, err := m.Sign(alg, kind, make([]byte, size))
+			wantErr(t, fmt.Sprintf("%s, %q of %d bytes", alg, kind, size), err, want)
+			wantErr(t, "verify it", m.Verify(alg, kind, make([]byte, size), nil), want)
 		}
 	}
 }
@@ -146,8 +194,8 @@ func TestOneAlgorithmDoesNotVerifyAnother(t *testing.T) {
 	}
 }
 
-// TestSignaturesAreOthersSignatures lets the standard library verify by the
-// published key what users verify outside of KMS.
+// TestSignaturesAreOthersSignatures lets the standard library, and the library of
+// ML-DSA, verify by the published key what users verify outside of KMS.
 func TestSignaturesAreOthersSignatures(t *testing.T) {
 	t.Parallel()
 	for spec, m := range shared() {
@@ -158,15 +206,12 @@ func TestSignaturesAreOthersSignatures(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		public, err := x509.ParsePKIXPublicKey(der)
+		public, err := mldsax509.ParsePKIXPublicKey(der)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, alg := range spec.SigningAlgorithms() {
-			signature, err := m.Sign(alg, seal.Raw, []byte("message"))
-			if err != nil {
-				t.Fatal(err)
-			}
+			signature := sign(t, m, alg, []byte("message")).signatures[0]
 			if err := verifyOutside(public, alg, signature); err != nil {
 				t.Errorf("%s %s: %v", spec, alg, err)
 			}
@@ -187,6 +232,14 @@ func verifyOutside(public crypto.PublicKey, alg seal.SigningAlgorithm, signature
 			return rsa.VerifyPSS(k, h, digest, signature, &rsa.PSSOptions{SaltLength: h.Size()})
 		}
 		return rsa.VerifyPKCS1v15(k, h, digest, signature)
+	case ed25519.PublicKey:
+		if alg == seal.Ed25519SHA512 {
+			return ed25519.VerifyWithOptions(k, []byte("message"), signature, &ed25519.Options{})
+		}
+		prehash := sha512.Sum512(digest) // the digest is the message: KMS hashes it again
+		return ed25519.VerifyWithOptions(k, prehash[:], signature, &ed25519.Options{Hash: crypto.SHA512})
+	case *mldsa.PublicKey:
+		return mldsa.Verify(k, []byte("message"), signature, nil)
 	}
 	return fmt.Errorf("public key is a %T", public)
 }

@@ -3,6 +3,8 @@ package seal
 import (
 	"crypto/elliptic"
 	"slices"
+
+	"filippo.io/mldsa"
 )
 
 // Spec says what kind of key it is, in the words of KMS (KeySpec,
@@ -19,6 +21,10 @@ const (
 	P384             Spec = "ECC_NIST_P384"
 	P521             Spec = "ECC_NIST_P521"
 	Secp256k1        Spec = "ECC_SECG_P256K1"
+	Edwards25519     Spec = "ECC_NIST_EDWARDS25519"
+	MLDSA44          Spec = "ML_DSA_44"
+	MLDSA65          Spec = "ML_DSA_65"
+	MLDSA87          Spec = "ML_DSA_87"
 	HMAC224          Spec = "HMAC_224"
 	HMAC256          Spec = "HMAC_256"
 	HMAC384          Spec = "HMAC_384"
@@ -52,15 +58,18 @@ type SigningAlgorithm string
 
 // The signing algorithms.
 const (
-	PKCS1SHA256 SigningAlgorithm = "RSASSA_PKCS1_V1_5_SHA_256"
-	PKCS1SHA384 SigningAlgorithm = "RSASSA_PKCS1_V1_5_SHA_384"
-	PKCS1SHA512 SigningAlgorithm = "RSASSA_PKCS1_V1_5_SHA_512"
-	PSSSHA256   SigningAlgorithm = "RSASSA_PSS_SHA_256"
-	PSSSHA384   SigningAlgorithm = "RSASSA_PSS_SHA_384"
-	PSSSHA512   SigningAlgorithm = "RSASSA_PSS_SHA_512"
-	ECDSASHA256 SigningAlgorithm = "ECDSA_SHA_256"
-	ECDSASHA384 SigningAlgorithm = "ECDSA_SHA_384"
-	ECDSASHA512 SigningAlgorithm = "ECDSA_SHA_512"
+	PKCS1SHA256     SigningAlgorithm = "RSASSA_PKCS1_V1_5_SHA_256"
+	PKCS1SHA384     SigningAlgorithm = "RSASSA_PKCS1_V1_5_SHA_384"
+	PKCS1SHA512     SigningAlgorithm = "RSASSA_PKCS1_V1_5_SHA_512"
+	PSSSHA256       SigningAlgorithm = "RSASSA_PSS_SHA_256"
+	PSSSHA384       SigningAlgorithm = "RSASSA_PSS_SHA_384"
+	PSSSHA512       SigningAlgorithm = "RSASSA_PSS_SHA_512"
+	ECDSASHA256     SigningAlgorithm = "ECDSA_SHA_256"
+	ECDSASHA384     SigningAlgorithm = "ECDSA_SHA_384"
+	ECDSASHA512     SigningAlgorithm = "ECDSA_SHA_512"
+	Ed25519SHA512   SigningAlgorithm = "ED25519_SHA_512"
+	Ed25519phSHA512 SigningAlgorithm = "ED25519_PH_SHA_512"
+	MLDSAShake256   SigningAlgorithm = "ML_DSA_SHAKE_256"
 )
 
 // MacAlgorithm names a way to authenticate (KMS MacAlgorithmSpec).
@@ -89,8 +98,10 @@ type family struct {
 	signing    []SigningAlgorithm
 	mac        []MacAlgorithm
 	agreement  []KeyAgreementAlgorithm
-	generate   func() (key, error)
-	parse      func([]byte) (key, error)
+	// dataPair is whether GenerateDataKeyPair makes pairs of the spec.
+	dataPair bool
+	generate func() (key, error)
+	parse    func([]byte) (key, error)
 }
 
 // families holds every spec. A new spec is a line here and a file that makes
@@ -104,6 +115,10 @@ var families = map[Spec]family{
 	P384:             nistFamily(elliptic.P384(), ECDSASHA384),
 	P521:             nistFamily(elliptic.P521(), ECDSASHA512),
 	Secp256k1:        secp256k1Family(),
+	Edwards25519:     ed25519Family(),
+	MLDSA44:          mldsaFamily(mldsa.MLDSA44()),
+	MLDSA65:          mldsaFamily(mldsa.MLDSA65()),
+	MLDSA87:          mldsaFamily(mldsa.MLDSA87()),
 	HMAC224:          hmacFamily(HMACSHA224),
 	HMAC256:          hmacFamily(HMACSHA256),
 	HMAC384:          hmacFamily(HMACSHA384),
@@ -121,6 +136,10 @@ func (s Spec) Asymmetric() bool {
 	f := families[s]
 	return len(f.signing) > 0 || len(f.agreement) > 0
 }
+
+// DataKeyPair reports whether GenerateDataKeyPair makes pairs of the spec (KMS
+// DataKeyPairSpec). ML-DSA pairs do not leave KMS.
+func (s Spec) DataKeyPair() bool { return families[s].dataPair }
 
 // Usages lists what a key of the spec may be for: the first is what it can do
 // where no other was asked for. It is empty for an unknown spec, as are the

@@ -28,7 +28,7 @@ const account = "111122223333"
 var begin = time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
 
 // newLog returns a log over an empty store. It runs until the test ends.
-func newLog(t testing.TB, o audit.Options) (*audit.Log, *store.DB, *clock.Fake) {
+func newLog(t testing.TB, o audit.Options) (*audit.Log, *store.DB) {
 	t.Helper()
 	fake := clock.NewFake(begin)
 	logger := slog.New(slog.NewTextHandler(io.Discard, nil))
@@ -54,7 +54,7 @@ func newLog(t testing.TB, o audit.Options) (*audit.Log, *store.DB, *clock.Fake) 
 			t.Errorf("close the store: %v", err)
 		}
 	})
-	return log, db, fake
+	return log, db
 }
 
 func event(id string, at time.Time) *audit.Event {
@@ -93,7 +93,7 @@ func scan(t testing.TB, log *audit.Log, q audit.Query) []string {
 
 func TestRecordIsFoundByEachAttribute(t *testing.T) {
 	t.Parallel()
-	log, _, _ := newLog(t, audit.Options{})
+	log, _ := newLog(t, audit.Options{})
 	if err := log.Record(event("e1", begin), false); err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +156,7 @@ func TestEventJSON(t *testing.T) {
 func TestPages(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
-		log, _, _ := newLog(t, audit.Options{})
+		log, _ := newLog(t, audit.Options{})
 		offsets := rapid.SliceOfN(rapid.IntRange(0, 40), 1, 60).Draw(rt, "seconds")
 		type at struct {
 			time time.Time
@@ -200,7 +200,7 @@ func TestPages(t *testing.T) {
 // the event, as a process that is killed in between.
 func TestPromiseOutlivesACrash(t *testing.T) {
 	t.Parallel()
-	log, db, _ := newLog(t, audit.Options{})
+	log, db := newLog(t, audit.Options{})
 	err := db.Update(t.Context(), func(tx *store.Tx) error { return log.Promise(tx, event("promised", begin)) })
 	if err != nil {
 		t.Fatal(err)
@@ -225,7 +225,7 @@ func TestPromiseOutlivesACrash(t *testing.T) {
 // TestKeptPromise shows that the event replaces its promise.
 func TestKeptPromise(t *testing.T) {
 	t.Parallel()
-	log, db, _ := newLog(t, audit.Options{})
+	log, db := newLog(t, audit.Options{})
 	e := event("kept", begin)
 	if err := db.Update(t.Context(), func(tx *store.Tx) error { return log.Promise(tx, e) }); err != nil {
 		t.Fatal(err)
@@ -246,7 +246,7 @@ func TestKeptPromise(t *testing.T) {
 
 func TestStrictRecordsAreDurableOnReturn(t *testing.T) {
 	t.Parallel()
-	log, _, _ := newLog(t, audit.Options{Strict: true})
+	log, _ := newLog(t, audit.Options{Strict: true})
 	var wg sync.WaitGroup
 	for i := range 16 {
 		wg.Go(func() {

@@ -119,8 +119,8 @@ func marks(records []Record) []uint32 {
 // mark hashes the attribute. A collision costs a look into a block, nothing else.
 func (a Attribute) mark() uint32 {
 	h := fnv.New32a()
-	h.Write([]byte(a.Key))
-	h.Write([]byte{0})
-	h.Write([]byte(a.Value))
+	for _, part := range []string{a.Key, "\x00", a.Value} {
+		_, _ = h.Write([]byte(part)) // a hash takes all
+	}
 	return h.Sum32()
 }

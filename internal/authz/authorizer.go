@@ -69,7 +69,7 @@ func (a *Authorizer) checkOne(ctx context.Context, f *Facts, action string, t *T
 		return err
 	}
 	if d := iam.Evaluate(&request, &policies); !d.Allowed {
-		return &Denied{Principal: f.Principal, Action: action, Resource: t.Resource, Hide: t.Hide, Decision: d}
+		return &Denied{Principal: f.Principal, Action: action, Resource: t.Resource, Hide: t.Hide, Display: t.Display, Decision: d}
 	}
 	return nil
 }

@@ -11,7 +11,7 @@ import (
 type Denied struct {
 	Principal        *Principal
 	Action, Resource string
-	Hide             string
+	Hide, Display    string
 	Decision         iam.Decision
 }
 
@@ -32,9 +32,13 @@ func (d *Denied) Error() string {
 		b.WriteString(d.Hide)
 		return b.String()
 	}
-	if d.Resource != "*" {
+	resource := d.Resource
+	if d.Display != "" {
+		resource = d.Display
+	}
+	if resource != "*" {
 		b.WriteString(" on resource: ")
-		b.WriteString(d.Resource)
+		b.WriteString(resource)
 	}
 	b.WriteString(" ")
 	b.WriteString(d.Decision.Because())

@@ -97,6 +97,9 @@ func (q *question) ofPrincipal(key string) ([]string, bool) {
 		}
 		return q.present(p.ARN)
 	case "aws:principalaccount":
+		if p.Kind == iam.Anonymous {
+			return q.one("anonymous")
+		}
 		return q.present(p.Account)
 	case "aws:principaltype":
 		return q.present(principalType(p.Kind))
@@ -108,6 +111,9 @@ func (q *question) ofPrincipal(key string) ([]string, bool) {
 		}
 		return q.present(p.Name)
 	case "aws:principalisawsservice":
+		if p.Kind == iam.Anonymous { // a key of signed requests only
+			return nil, false
+		}
 		return q.one(strconv.FormatBool(p.Kind == iam.ServicePrincipal))
 	case "aws:principalservicename":
 		return q.present(p.Service)
@@ -135,6 +141,11 @@ func principalType(k iam.PrincipalKind) string {
 func (q *question) ofSession(key string) ([]string, bool) {
 	s := q.facts.Principal.Session
 	if s == nil {
+		// A service that calls on a user's behalf does so with temporary credentials
+		// of its own making, which no second factor stands behind.
+		if key == "aws:multifactorauthpresent" && len(q.facts.Via) > 0 {
+			return q.one("false")
+		}
 		return nil, false
 	}
 	switch key {

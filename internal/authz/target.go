@@ -41,6 +41,9 @@ type Target struct {
 	// Hide, if set, stands in a denial in place of the resource's name and the
 	// reason: AWS tells neither where the resource may not even exist.
 	Hide string
+	// Display, if set, stands in a denial in place of Resource; the reason stays:
+	// IAM says "user ann" where policies see an ARN.
+	Display string
 	// And are further questions, all of which must be allowed too.
 	And []Target
 }

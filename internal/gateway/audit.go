@@ -33,7 +33,7 @@ func (x *exchange) audit() {
 	if x.err != nil {
 		f := x.failure()
 		e.ErrorCode, e.ErrorMessage = f.Code, clip(f.Message)
-	} else if !x.op.ReadOnly {
+	} else if !x.op.ReadOnly || x.op.Answered {
 		e.Response = x.op.AppendAuditOutput(nil, x.out)
 	}
 	log := x.region.Log

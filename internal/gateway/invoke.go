@@ -30,7 +30,12 @@ func (g *Gateway) invoke(ctx context.Context, in any, by func(*wire.Call)) (any,
 	if !ok {
 		return nil, fmt.Errorf("call %T in process: no service in %s takes it", in, x.call.Region)
 	}
+	if g.Global[b.service.Name()] && x.call.Region != g.Home {
+		x.call.Region = g.Home
+		b = g.byInput[g.Home][reflect.TypeOf(in).Elem()]
+	}
 	x.region = g.Regions[x.call.Region]
+	x.protocol = b.service.Protocols()[0] // in whose words a failure is recorded
 	x.bind(b)
 	x.in = in
 	defer x.finish()

@@ -2,6 +2,7 @@ package sigv4_test
 
 import (
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -108,14 +109,12 @@ func TestS3Presigned(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for k, v := range signed.SignedHeader {
-		r.Header[k] = v
-	}
+	maps.Copy(r.Header, signed.SignedHeader)
 	resp, err := c.Options().HTTPClient.Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	if got, err := io.ReadAll(resp.Body); resp.StatusCode != http.StatusOK || string(got) != "data" {
 		t.Errorf("status %d, body %q, %v; want 200 and the data", resp.StatusCode, got, err)
 	}

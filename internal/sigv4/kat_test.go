@@ -50,8 +50,7 @@ func parse(t testing.TB, r *http.Request) *sigv4.Signature {
 }
 
 func code(err error) string {
-	var e *sigv4.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*sigv4.Error](err); ok {
 		return e.Code
 	}
 	return fmt.Sprint(err)
@@ -177,14 +176,13 @@ func TestChunkedUploadMutations(t *testing.T) {
 func checkRefused(t *testing.T, b *sigv4.Body, what string) {
 	t.Helper()
 	got, err := io.ReadAll(b)
-	var e *sigv4.Error
-	if !errors.As(err, &e) {
+	if _, ok := errors.AsType[*sigv4.Error](err); !ok {
 		t.Errorf("%s: err = %v, want a *sigv4.Error", what, err)
 	}
 	if n := len(got); n != 0 && n != 65536 && n != 66560 || bytes.Count(got, []byte("a")) != n {
 		t.Errorf("%s: %d bytes were given out, want whole chunks of a", what, n)
 	}
-	if _, again := b.Read(make([]byte, 1)); again == nil || again == io.EOF {
+	if _, again := b.Read(make([]byte, 1)); again == nil || errors.Is(again, io.EOF) {
 		t.Errorf("%s: Read after the error = %v, want the error again", what, again)
 	}
 }

@@ -22,7 +22,7 @@ type scopeKey struct {
 // A macState is an HMAC and the room for its sum, so that neither is allocated
 // for a request.
 type macState struct {
-	hash.Hash
+	mac hash.Hash
 	sum [sha256.Size]byte
 }
 
@@ -30,11 +30,11 @@ type macState struct {
 func (k *scopeKey) mac(message []byte) [sha256.Size]byte {
 	m, ok := k.macs.Get().(*macState)
 	if !ok {
-		m = &macState{Hash: hmac.New(sha256.New, k.secret[:])}
+		m = &macState{mac: hmac.New(sha256.New, k.secret[:])}
 	}
-	m.Write(message)
-	m.Sum(m.sum[:0])
-	m.Reset()
+	m.mac.Write(message)
+	m.mac.Sum(m.sum[:0])
+	m.mac.Reset()
 	sum := m.sum
 	k.macs.Put(m)
 	return sum

@@ -82,7 +82,7 @@ func covered(original, changed []byte, i int) bool {
 	case strings.HasPrefix(line, "Authorization:"):
 		return !hexCase(line, at) && !separator(line, at)
 	}
-	return !isHeader || !(line[at] == ' ' && at == len(name)+1) // the space after the colon
+	return !isHeader || line[at] != ' ' || at != len(name)+1 // the space after the colon
 }
 
 // sameEscape is the change of a hex digit's case after a percent sign.

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -44,9 +45,7 @@ func (q request) send(t testing.TB, edit func(*http.Request)) *http.Request {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for k, v := range q.header {
-		r.Header[k] = v
-	}
+	maps.Copy(r.Header, q.header)
 	q.sign(t, r)
 	if edit != nil {
 		edit(r)

@@ -22,8 +22,8 @@ func (Secret) String() string { return redacted }
 // GoString returns "redacted".
 func (Secret) GoString() string { return redacted }
 
-// Format writes "redacted", whatever the verb.
-func (Secret) Format(f fmt.State, _ rune) { io.WriteString(f, redacted) } //nolint:errcheck // fmt.State reports no errors
+// Format writes "redacted", whatever the verb. A fmt.State reports no errors.
+func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 
 // LogValue returns "redacted".
 func (Secret) LogValue() slog.Value { return slog.StringValue(redacted) }

@@ -9,7 +9,9 @@ package sigv4
 
 import (
 	"fmt"
+	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 )
@@ -115,18 +117,11 @@ func (s *Signature) String() string {
 // GoString is String, so that %#v shows no token either.
 func (s *Signature) GoString() string { return s.String() }
 
-// Format writes String whatever the verb.
-func (s *Signature) Format(f fmt.State, _ rune) { fmt.Fprint(f, s.String()) }
+// Format writes String whatever the verb. A fmt.State reports no errors.
+func (s *Signature) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
 // LogValue is String.
 func (s *Signature) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
 // signs reports whether the header of a lower-case name is signed.
-func (s *Signature) signs(name string) bool {
-	for _, n := range s.SignedHeaders {
-		if n == name {
-			return true
-		}
-	}
-	return false
-}
+func (s *Signature) signs(name string) bool { return slices.Contains(s.SignedHeaders, name) }

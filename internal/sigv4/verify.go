@@ -116,7 +116,15 @@ func unsignedAllowed(service string) bool {
 
 // isHash reports whether p is a SHA-256 in hex.
 func isHash(p string) bool {
-	return len(p) == 2*sha256.Size && !strings.ContainsFunc(p, func(c rune) bool { return c > 0x7f || !isHex(byte(c)) })
+	if len(p) != 2*sha256.Size {
+		return false
+	}
+	for i := range len(p) {
+		if !isHex(p[i]) {
+			return false
+		}
+	}
+	return true
 }
 
 // verify checks all but the body: time, headers, signature. A key is remembered

@@ -72,7 +72,7 @@ func (b *backupWriter) add(kv KV) error {
 
 func (b *backupWriter) flush() error {
 	b.sum = chained(b.sum, b.frame)
-	size := binary.BigEndian.AppendUint32(nil, uint32(len(b.frame)))
+	size := binary.BigEndian.AppendUint32(nil, uint32(len(b.frame))) //nolint:gosec // at most maxFrame
 	for _, part := range [][]byte{size, b.frame, b.sum[:]} {
 		if _, err := b.w.Write(part); err != nil {
 			return err
@@ -216,7 +216,7 @@ func (s *restorer) finish(ctx context.Context) error {
 
 func cut(frame []byte) (part, rest []byte, err error) {
 	n, used := binary.Uvarint(frame)
-	if used <= 0 || n > uint64(len(frame)-used) {
+	if used <= 0 || n > uint64(len(frame[used:])) {
 		return nil, nil, fmt.Errorf("a pair within the backup: %w", ErrCorrupt)
 	}
 	frame = frame[used:]

@@ -147,7 +147,7 @@ func TestBackupAndRestore(t *testing.T) {
 	t.Parallel()
 	root := store.MemoryRoot()
 	db := openMemory(t, store.Options{Root: root})
-	items := newItems("test.item")
+	items := newItems()
 	for n := range 2000 {
 		err := db.Append(t.Context(), func(tx *store.Tx) error {
 			return items.Put(tx, &item{Account: "1", Name: fmt.Sprint(n), Tags: []string{"x"}, Body: bytes.Repeat([]byte{byte(n)}, 400)})
@@ -186,8 +186,7 @@ func restoreInto(t *testing.T, backup []byte) error {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer e.Close()
-	return store.Restore(t.Context(), e, bytes.NewReader(backup))
+	return errors.Join(store.Restore(t.Context(), e, bytes.NewReader(backup)), e.Close())
 }
 
 func restored(t *testing.T, backup []byte, root store.Root) *store.DB {

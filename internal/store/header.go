@@ -62,7 +62,7 @@ func (db *DB) makeHeader(ctx context.Context, etx EngineTx) error {
 		return errors.Join(fmt.Errorf("its header is missing: %w; restore it from a backup", ErrCorrupt), err)
 	}
 	h := header{Format: storeFormat, MinReader: storeFormat}
-	rand.Read(h.ID[:]) //nolint:errcheck // crypto/rand.Read never returns an error
+	rand.Read(h.ID[:])
 	var err error
 	if h.Check, err = db.opts.Root.Wrap(ctx, h.associated(), h.ID[:]); err != nil {
 		return fmt.Errorf("seal the header: %w", err)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"sync"
 	"sync/atomic"
 
@@ -102,7 +103,7 @@ func (db *DB) addDataKey(id uint32, table string, plain []byte) (*dataKey, error
 // makeDataKey gives the table a data key, or loads the one that it has.
 func (db *DB) makeDataKey(ctx context.Context, table string) error {
 	plain := make([]byte, keySize)
-	rand.Read(plain) //nolint:errcheck // crypto/rand.Read never returns an error
+	rand.Read(plain)
 	blob, err := db.opts.Root.Wrap(ctx, db.dataKeyAAD(table), plain)
 	if err != nil {
 		return fmt.Errorf("wrap a data key for table %s: %w", table, err)
@@ -172,7 +173,10 @@ func storedKeys(etx EngineTx) ([]storedKey, error) {
 		if err != nil || len(parts) != 1 {
 			return nil, errors.Join(ErrCorrupt, err)
 		}
-		id, _ := parts[0].(int64)
+		id, ok := parts[0].(int64)
+		if !ok || id < 0 || id > math.MaxUint32 {
+			return nil, fmt.Errorf("the id of a data key: %w", ErrCorrupt)
+		}
 		k := storedKey{id: uint32(id), raw: bytes.Clone(kv.Value)}
 		if err := decoding.Unmarshal(kv.Value, &k.wrappedKey); err != nil {
 			return nil, fmt.Errorf("data key %d: %w: %w", id, ErrCorrupt, err)

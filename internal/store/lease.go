@@ -13,10 +13,9 @@ import (
 // each holder has an epoch, and every write of the job names the lease by
 // Tx.Require, which refuses an epoch that has passed.
 type Lease struct {
-	db     *DB
-	row    leaseRow
-	ttl    time.Duration
-	fenced bool
+	db  *DB
+	row leaseRow
+	ttl time.Duration
 }
 
 type leaseRow struct {

@@ -87,7 +87,7 @@ func TestRunSweeps(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		db := openMemory(t, store.Options{Clock: clock.System{}})
-		items := newItems("test.item")
+		items := newItems()
 		err := db.Update(t.Context(), func(tx *store.Tx) error {
 			for _, name := range []string{"a", "b", "c"} {
 				i := &item{Account: "1", Name: name, Alias: name, Tags: []string{"x"}, Ends: tx.Now().Add(time.Minute)}
@@ -106,7 +106,9 @@ func TestRunSweeps(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- db.Run(ctx) }()
-		time.Sleep(2 * time.Minute)
+		if err := clock.Sleep(t.Context(), clock.System{}, 2*time.Minute); err != nil {
+			t.Fatal(err)
+		}
 		cancel()
 		if err := <-ended; err != nil {
 			t.Errorf("Run = %v", err)
@@ -124,7 +126,7 @@ func TestSweepOfManyIndexEntries(t *testing.T) {
 	t.Parallel()
 	fake := clock.NewFake(start)
 	db := openMemory(t, store.Options{Clock: fake})
-	items := newItems("test.item")
+	items := newItems()
 	tags := make([]string, 40)
 	for n := range tags {
 		tags[n] = fmt.Sprint(n)

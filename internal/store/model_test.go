@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"iter"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -94,10 +95,7 @@ func (d *differ) step() {
 		writes = append(writes, write{pick(d.rng, "insert", "put", "put", "delete"), d.item()})
 	}
 	giveUp := d.rng.IntN(8) == 0
-	next := make(model, len(d.model))
-	for k, v := range d.model {
-		next[k] = v
-	}
+	next := maps.Clone(d.model)
 	var want error
 	for _, w := range writes {
 		if want = next.write(d.clock.Now(), w.op, w.i); want != nil {
@@ -204,7 +202,7 @@ func TestModel(t *testing.T) {
 	fake := clock.NewFake(start)
 	d := &differ{
 		t: t, rng: rand.New(rand.NewPCG(7, 7)), clock: fake, model: model{},
-		items: newItems("test.item", store.Cached[item](16)),
+		items: newItems(store.Cached[item](16)),
 		db:    openMemory(t, store.Options{Clock: fake, Rehearse: true}),
 	}
 	for n := range *modelOps {

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -48,22 +49,24 @@ func FileRoot(path string, create bool) (*RootFile, error) {
 	case !create:
 		return nil, fmt.Errorf("the root key file %s is missing, and the store is not new: put back a copy of the file: %w", path, fs.ErrNotExist)
 	}
-	return f, f.Rotate(context.Background())
+	return f, f.addVersion()
 }
 
 // ID names the file.
 func (f *RootFile) ID() string { return "the root key file " + f.path }
 
 // Rotate adds a version and makes it primary. The file is replaced as a whole.
-func (f *RootFile) Rotate(context.Context) error {
+func (f *RootFile) Rotate(context.Context) error { return f.addVersion() }
+
+func (f *RootFile) addVersion() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	next := rootVersion{number: 1, key: make([]byte, keySize)}
 	if n := len(f.versions); n > 0 {
 		next.number = f.versions[n-1].number + 1
 	}
-	rand.Read(next.key) //nolint:errcheck // crypto/rand.Read never returns an error
-	versions := append(f.versions[:len(f.versions):len(f.versions)], next)
+	rand.Read(next.key)
+	versions := append(slices.Clip(f.versions), next)
 	if err := writeRootFile(f.path, versions); err != nil {
 		return err
 	}
@@ -126,11 +129,11 @@ func find(versions []rootVersion, number uint32) []byte {
 }
 
 func readRootFile(path string) ([]rootVersion, error) {
-	file, err := os.Open(path)
+	file, err := os.Open(path) //nolint:gosec // the operator names the file; no request does
 	if err != nil {
 		return nil, fmt.Errorf("read the root key file: %w", err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // it was only read
 	st, err := file.Stat()
 	if err != nil {
 		return nil, fmt.Errorf("read the root key file: %w", err)
@@ -191,7 +194,7 @@ func writeRootFile(path string, versions []rootVersion) error {
 // someone has laid in the way.
 func replaceFile(path string, content []byte) error {
 	tmp := path + "." + rand.Text()
-	f, err := os.OpenFile(tmp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	f, err := os.OpenFile(tmp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) //nolint:gosec // beside the file that the operator names
 	if err != nil {
 		return err
 	}
@@ -207,7 +210,7 @@ func replaceFile(path string, content []byte) error {
 }
 
 func syncDir(dir string) error {
-	d, err := os.Open(dir)
+	d, err := os.Open(dir) //nolint:gosec // where the operator keeps the file
 	if err != nil {
 		return err
 	}

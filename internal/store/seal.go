@@ -37,7 +37,7 @@ func (k *dataKey) seal(id storeID, key, plain []byte) []byte {
 	out[0] = sealLayout
 	binary.BigEndian.PutUint32(out[1:], k.id)
 	nonce := out[sealHead:]
-	rand.Read(nonce) //nolint:errcheck // crypto/rand.Read never returns an error
+	rand.Read(nonce)
 	gcm, err := k.aead.derive(nonce)
 	if err != nil {
 		panic(err) // the derived key has AES-256's size
@@ -66,7 +66,7 @@ func (k *dataKey) associated(id storeID, key []byte) []byte {
 	aad = append(aad, id[:]...)
 	aad = append(aad, sealLayout)
 	aad = binary.BigEndian.AppendUint32(aad, k.id)
-	aad = binary.BigEndian.AppendUint16(aad, uint16(len(k.table)))
+	aad = binary.BigEndian.AppendUint16(aad, uint16(len(k.table))) //nolint:gosec // it begins keys, of at most MaxKey bytes
 	aad = append(aad, k.table...)
 	return append(aad, key...)
 }

@@ -38,8 +38,8 @@ func itemOptions() []store.Option[item] {
 	}
 }
 
-func newItems(name string, more ...store.Option[item]) *store.Table[item] {
-	return store.NewTable(name, func(i *item) store.Key { return store.K(i.Account, i.Name) }, append(itemOptions(), more...)...)
+func newItems(more ...store.Option[item]) *store.Table[item] {
+	return store.NewTable("test.item", func(i *item) store.Key { return store.K(i.Account, i.Name) }, append(itemOptions(), more...)...)
 }
 
 var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -70,7 +70,7 @@ func openMemory(tb testing.TB, o store.Options) *store.DB {
 
 func TestTableBasics(t *testing.T) {
 	t.Parallel()
-	items := newItems("test.item")
+	items := newItems()
 	fake := clock.NewFake(start)
 	db := openMemory(t, store.Options{Clock: fake, Rehearse: true})
 	update := func(fn func(tx *store.Tx) error) error { return db.Update(t.Context(), fn) }

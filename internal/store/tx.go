@@ -165,8 +165,8 @@ func (tx *Tx) loadKey(table string, key []byte, id uint32) (*dataKey, error) {
 // error. The cause is told and not wrapped: a row that can't be read because
 // something is missing must never pass for one that isn't there.
 func (db *DB) corrupt(table string, key []byte, cause error) error {
-	return fmt.Errorf("store %s, table %s, row %s: %w: %v; restore it from a backup",
-		db.opts.Name, table, shownKey(table, key), ErrCorrupt, cause)
+	return fmt.Errorf("store %s, table %s, row %s: %w: %s; restore it from a backup",
+		db.opts.Name, table, shownKey(table, key), ErrCorrupt, cause.Error())
 }
 
 func shownKey(table string, key []byte) string {

@@ -82,12 +82,7 @@ func (db *DB) Rev() Rev { return db.engine.Stats().Durable }
 func (db *DB) Watch(ctx context.Context, table string, from Rev) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		for {
-			upto, err := db.engine.Durable(ctx, from)
-			if err != nil {
-				yield(Event{}, err)
-				return
-			}
-			batch, err := db.changesBetween(ctx, from, upto)
+			batch, upto, err := db.nextChanges(ctx, from)
 			if err != nil {
 				yield(Event{}, err)
 				return
@@ -98,11 +93,23 @@ func (db *DB) Watch(ctx context.Context, table string, from Rev) iter.Seq2[Event
 				}
 			}
 			from = upto
-			if len(batch) > 0 && batch[len(batch)-1].Rev.Compare(upto) < 0 {
-				from = batch[len(batch)-1].Rev
-			}
 		}
 	}
+}
+
+// nextChanges waits for durable changes after from. It returns the first of them,
+// and the revision up to which none is left out.
+func (db *DB) nextChanges(ctx context.Context, from Rev) (batch []Event, upto Rev, err error) {
+	if upto, err = db.engine.Durable(ctx, from); err != nil {
+		return nil, from, err
+	}
+	if batch, err = db.changesBetween(ctx, from, upto); err != nil {
+		return nil, from, err
+	}
+	if n := len(batch); n > 0 && batch[n-1].Rev.Compare(upto) < 0 {
+		upto = batch[n-1].Rev
+	}
+	return batch, upto, nil
 }
 
 // watchBatch bounds the changes that a watcher holds at once.

@@ -23,6 +23,9 @@ type Call struct {
 	// not name yet; CloudTrail names them.
 	Made []Resource
 
+	// pins are what names stood for when the call was authorized.
+	pins map[string]string
+
 	// Check asks whether the caller may do t. It is for handlers whose question
 	// arises only while they work; nil is yes.
 	Check func(ctx context.Context, t authz.Target) error
@@ -30,6 +33,21 @@ type Call struct {
 
 // A Resource is a thing by its ARN and CloudTrail's name for its kind.
 type Resource struct{ ARN, Type string }
+
+// Pin notes in a target function what a name that can be changed stands for, such
+// as an alias, so that the handler acts on the very thing that was authorized.
+func (c *Call) Pin(name, meaning string) {
+	if c.pins == nil {
+		c.pins = map[string]string{}
+	}
+	c.pins[name] = meaning
+}
+
+// Pinned returns what a name stood for when the call was authorized.
+func (c *Call) Pinned(name string) (meaning string, ok bool) {
+	meaning, ok = c.pins[name]
+	return meaning, ok
+}
 
 // Account returns the caller's account.
 func (c *Call) Account() string { return c.Principal.Account }

@@ -36,13 +36,13 @@ const (
 func appendCBORHead(dst []byte, major byte, n uint64) []byte {
 	switch {
 	case n < 24:
-		return append(dst, major|byte(n)) //nolint:gosec // below 24
+		return append(dst, major|byte(n))
 	case n <= math.MaxUint8:
-		return append(dst, major|24, byte(n)) //nolint:gosec // a byte
+		return append(dst, major|24, byte(n))
 	case n <= math.MaxUint16:
-		return binary.BigEndian.AppendUint16(append(dst, major|25), uint16(n)) //nolint:gosec // two bytes
+		return binary.BigEndian.AppendUint16(append(dst, major|25), uint16(n))
 	case n <= math.MaxUint32:
-		return binary.BigEndian.AppendUint32(append(dst, major|26), uint32(n)) //nolint:gosec // four bytes
+		return binary.BigEndian.AppendUint32(append(dst, major|26), uint32(n))
 	default:
 		return binary.BigEndian.AppendUint64(append(dst, major|27), n)
 	}

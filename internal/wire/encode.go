@@ -185,7 +185,7 @@ func (r *Response) blob(v reflect.Value) error {
 		r.payload("application/octet-stream", v.Bytes())
 		return nil
 	}
-	stream, ok := v.Interface().(io.ReadCloser)
+	stream, ok := reflect.TypeAssert[io.ReadCloser](v)
 	if !ok {
 		return fmt.Errorf("encode a stream: %s is no io.ReadCloser", v.Type())
 	}

@@ -20,6 +20,8 @@ type Error struct {
 	Cause error
 	// Details are elements that S3 puts beside the message, such as BucketName.
 	Details []Detail
+	// Header goes with the answer, such as S3's x-amz-bucket-region.
+	Header http.Header
 
 	// shape is the exception's name in the model, where it has one.
 	shape string
@@ -42,8 +44,7 @@ const statusClientClosed = 499
 // smithy.APIError as a client's mistake, and everything else as a failure whose
 // text stays in the log.
 func (s *Service) AsError(p Protocol, err error) *Error {
-	var known *Error
-	if errors.As(err, &known) {
+	if known, ok := errors.AsType[*Error](err); ok {
 		return known
 	}
 	var api smithy.APIError

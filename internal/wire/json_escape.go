@@ -85,7 +85,7 @@ func hexRune(b []byte) (rune, bool) {
 		return 0, false
 	}
 	u, err := strconv.ParseUint(string(b[2:6]), 16, 16)
-	return rune(u), err == nil //nolint:gosec // 16 bits
+	return rune(u), err == nil
 }
 
 // skip reads over a value that nobody wants, but holds it to the grammar.

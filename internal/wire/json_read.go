@@ -174,7 +174,7 @@ func (r *jsonReader) list(n *node, v reflect.Value) error {
 
 func (r *jsonReader) dictionary(n *node, v reflect.Value) error {
 	v.Set(reflect.MakeMap(v.Type()))
-	plain, isPlain := v.Addr().Interface().(*map[string]string)
+	plain, isPlain := reflect.TypeAssert[*map[string]string](v.Addr())
 	return r.each('}', func() error {
 		name, err := r.name()
 		if err != nil || r.null() {

@@ -17,6 +17,9 @@ type Operation struct {
 	In, Out reflect.Type
 	// ReadOnly is CloudTrail's readOnly: the call changes no state.
 	ReadOnly bool
+	// Answered tells that CloudTrail keeps the answer, as it does of all that changes
+	// state.
+	Answered bool
 
 	target func(ctx context.Context, in any) (authz.Target, error)
 	handle func(ctx context.Context, in any) (any, error)
@@ -58,6 +61,10 @@ type Option func(*Operation)
 // ReadOnly marks an operation that changes no state although its name does not
 // begin with Get, List or Describe, such as kms:Encrypt.
 func ReadOnly(o *Operation) { o.ReadOnly = true }
+
+// Answered marks a read-only operation whose answer CloudTrail keeps all the
+// same, such as sts:AssumeRole: who became whom is the point of the event.
+func Answered(o *Operation) { o.ReadOnly, o.Answered = true, true }
 
 // Mutating marks an operation that changes state although its name reads as if
 // it did not, such as iam:GenerateCredentialReport.

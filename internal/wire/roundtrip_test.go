@@ -92,7 +92,7 @@ func (r *roundTrip) run(op *wire.Operation, seed int) {
 	r.got, r.out = nil, out
 	sent, received := contents(in), contents(out)
 	results := r.client.MethodByName(op.Name).Call([]reflect.Value{reflect.ValueOf(context.Background()), reflect.ValueOf(in)})
-	if err, ok := results[1].Interface().(error); ok {
+	if err, ok := reflect.TypeAssert[error](results[1]); ok {
 		r.t.Errorf("%s (seed %d): %v", op.Name, seed, err)
 		return
 	}

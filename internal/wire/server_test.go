@@ -2,6 +2,7 @@ package wire_test
 
 import (
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
@@ -92,15 +93,14 @@ func (s *server) route(r *http.Request) (p wire.Protocol, op string, labels map[
 			for op := range s.service.Operations() {
 				return p, op.Name, nil // the form in the body names the real one
 			}
+		default: // the headers have told it
 		}
 	}
 	return 0, "", nil
 }
 
 func write(t *testing.T, w http.ResponseWriter, r *wire.Response) {
-	for name, values := range r.Header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), r.Header)
 	w.WriteHeader(r.Status)
 	if r.Stream != nil {
 		if _, err := io.Copy(w, r.Stream); err != nil {

@@ -3,6 +3,7 @@ package wire
 import (
 	"fmt"
 	"iter"
+	"slices"
 	"sync"
 
 	"github.com/garrison-cloud/garrison/internal/wire/model"
@@ -54,14 +55,7 @@ func (s *Service) Metadata() *model.Metadata { return &s.table.Metadata }
 func (s *Service) Protocols() []Protocol { return s.protocols }
 
 // Speaks tells whether the service speaks p.
-func (s *Service) Speaks(p Protocol) bool {
-	for _, q := range s.protocols {
-		if p == q {
-			return true
-		}
-	}
-	return false
-}
+func (s *Service) Speaks(p Protocol) bool { return slices.Contains(s.protocols, p) }
 
 // Principal is the service's principal, which CloudTrail names as the event's
 // source: "kms.amazonaws.com".

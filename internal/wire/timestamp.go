@@ -65,7 +65,7 @@ func appendEpoch(dst []byte, t time.Time) []byte {
 	}
 	dst = strconv.AppendInt(dst, ms/1000, 10)
 	if frac := ms % 1000; frac != 0 {
-		dst = append(dst, '.', byte('0'+frac/100), byte('0'+frac/10%10), byte('0'+frac%10)) //nolint:gosec // single digits
+		dst = append(dst, '.', byte('0'+frac/100), byte('0'+frac/10%10), byte('0'+frac%10))
 		for dst[len(dst)-1] == '0' {
 			dst = dst[:len(dst)-1]
 		}

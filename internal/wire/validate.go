@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/garrison-cloud/garrison/internal/wire/model"
@@ -225,12 +226,6 @@ func (c *checker) scalars(m *member, v reflect.Value, item *member, noun string,
 	if len(broken) == 0 {
 		return
 	}
-	words := noun + " must satisfy constraint: ["
-	for i, b := range broken {
-		if i > 0 {
-			words += ", "
-		}
-		words += b
-	}
-	c.fail(m, violation{words: words + "]", hidden: c.secrets > 0 || item.node.sensitive, value: valueText(m, v)})
+	words := noun + " must satisfy constraint: [" + strings.Join(broken, ", ") + "]"
+	c.fail(m, violation{words: words, hidden: c.secrets > 0 || item.node.sensitive, value: valueText(m, v)})
 }

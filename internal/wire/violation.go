@@ -19,7 +19,14 @@ func (s *Service) violated(p Protocol, found []violation) error {
 		return violatedEC2(found[0])
 	case RestXML:
 		return violatedS3(found[0])
+	default:
+		return s.violatedCoral(p, found)
 	}
+}
+
+// violatedCoral says it as Coral does, the framework that AWS's services are
+// built on.
+func (s *Service) violatedCoral(p Protocol, found []violation) error {
 	if s.table.Name == "iam" && len(found) == 1 {
 		if words := wordsIAM(&found[0]); words != "" {
 			return InvalidValue.In(p, words)
@@ -41,7 +48,7 @@ func (s *Service) violated(p Protocol, found []violation) error {
 	return InvalidValue.In(p, b.String())
 }
 
-// write says it as Coral does, the framework that AWS's services are built on.
+// write says what is wrong with one member.
 func (v *violation) write(b *strings.Builder) {
 	switch {
 	case v.null:

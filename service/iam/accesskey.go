@@ -53,6 +53,12 @@ type accountRow struct {
 	Created time.Time
 	// Keys are the ids of the root user's access keys.
 	Keys []string
+	// Alias is the account's name for people, empty if it has none.
+	Alias string
+	// MFA is the serial number of the root user's second factor, empty if it has none.
+	MFA string
+	// Passwords is the account's password policy, nil if it has none.
+	Passwords *passwordPolicy
 }
 
 var accounts = store.NewTable("iam.account", func(a *accountRow) store.Key { return store.K(a.Account) })
@@ -196,16 +202,8 @@ func (s *Service) changeKeys(ctx context.Context, name *string, fn func(*store.T
 			return fn(tx, &keyring{account: u.Account, user: u.ID, name: &u.Name, ids: &u.Keys})
 		})
 	}
-	account, now := wire.CallFrom(ctx).Account(), s.now()
-	return s.db.Update(ctx, func(tx *store.Tx) error {
-		row, err := accountIn(tx, account, now)
-		if err != nil {
-			return err
-		}
-		if err := fn(tx, &keyring{account: account, ids: &row.Keys}); err != nil {
-			return err
-		}
-		return accounts.Put(tx, row)
+	return s.changeAccount(ctx, func(tx *store.Tx, a *accountRow) error {
+		return fn(tx, &keyring{account: a.Account, ids: &a.Keys})
 	})
 }
 

@@ -90,7 +90,7 @@ func (s *Service) attachmentOperations() []wire.Operation {
 
 // attach gives a managed policy to an entity. Doing it twice is no error.
 func (k *kind[T]) attach(ctx context.Context, s *Service, name, policy string) error {
-	return k.change(ctx, s, name, func(tx *store.Tx, row *T) error {
+	return k.regrant(ctx, s, name, func(tx *store.Tx, row *T) error {
 		e := k.of(row)
 		if slices.Contains(e.Attached, policy) {
 			return nil
@@ -105,7 +105,7 @@ func (k *kind[T]) attach(ctx context.Context, s *Service, name, policy string) e
 
 // detach takes a managed policy from an entity.
 func (k *kind[T]) detach(ctx context.Context, s *Service, name, policy string) error {
-	return k.change(ctx, s, name, func(tx *store.Tx, row *T) error {
+	return k.regrant(ctx, s, name, func(tx *store.Tx, row *T) error {
 		e := k.of(row)
 		var was bool
 		if e.Attached, was = without(e.Attached, policy); !was {

@@ -84,8 +84,10 @@ func TestAttachmentRefusals(t *testing.T) {
 		{"not there", func() error { return attach(ghost) }, "NoSuchEntity", "Policy " + ghost + " does not exist or is not attachable."},
 		{"another account's", func() error { return attach(theirs) }, "NoSuchEntity", "Policy " + theirs + " does not exist or is not attachable."},
 		{"no ARN", func() error { return attach("AdministratorAccess!!") }, "InvalidInput", "ARN AdministratorAccess!! is not valid."},
-		{"delete the role", func() error { return only(c.DeleteRole(ctx, &iam.DeleteRoleInput{RoleName: name})) },
-			"DeleteConflict", "Cannot delete entity, must detach all policies first."},
+		{
+			"delete the role", func() error { return only(c.DeleteRole(ctx, &iam.DeleteRoleInput{RoleName: name})) },
+			"DeleteConflict", "Cannot delete entity, must detach all policies first.",
+		},
 	})
 }
 
@@ -151,4 +153,21 @@ func entities(t *testing.T, c *iam.Client, in *iam.ListEntitiesForPolicyInput) (
 	}
 	slices.Sort(out)
 	return out
+}
+
+// TestNoBoundary shows that a boundary that is not there cannot be deleted.
+func TestNoBoundary(t *testing.T) {
+	_, c := root(t)
+	ctx := t.Context()
+	name := aws.String("new")
+	ok[*iam.CreateUserOutput](t)(c.CreateUser(ctx, &iam.CreateUserInput{UserName: name}))
+	ok[*iam.CreateRoleOutput](t)(c.CreateRole(ctx, &iam.CreateRoleInput{RoleName: name, AssumeRolePolicyDocument: aws.String(trusting(account))}))
+	refused(t, []refusal{
+		{"user", func() error {
+			return only(c.DeleteUserPermissionsBoundary(ctx, &iam.DeleteUserPermissionsBoundaryInput{UserName: name}))
+		}, "NoSuchEntity", "The user with name new does not have a permissions boundary."},
+		{"role", func() error {
+			return only(c.DeleteRolePermissionsBoundary(ctx, &iam.DeleteRolePermissionsBoundaryInput{RoleName: name}))
+		}, "NoSuchEntity", "The role with name new does not have a permissions boundary."},
+	})
 }

@@ -15,11 +15,13 @@ import (
 // is an error, so that nobody slips past a Deny in it.
 func (s *Service) Permissions(ctx context.Context, p *authz.Principal) (out authz.Permissions, err error) {
 	id := p.ID
-	switch p.Kind {
-	case engine.User:
-	case engine.RoleSession:
+	switch {
+	case p.Kind == engine.User:
+	case p.Session == nil:
+		return out, nil // neither a user nor a session: no policies are attached
+	case p.Kind == engine.RoleSession:
 		id = p.Session.IssuerID
-	case engine.FederatedUser:
+	case p.Kind == engine.FederatedUser:
 		if id = p.Session.IssuerID; id == p.Account { // the root's
 			out.Identity = []*engine.Policy{s.everything}
 			return out, nil

@@ -20,7 +20,7 @@ import (
 // of late.
 const cachedRows = 10_000
 
-// An entity is what users, groups and roles have in common. It lives under its
+// An entity is what users, groups, roles and instance profiles have in common. It lives under its
 // unique id, so that a name given anew is someone else to all that refer to it.
 type entity struct {
 	// Account owns the entity; ID carries the account and never changes.
@@ -44,7 +44,7 @@ type entity struct {
 const (
 	byName   = "name"   // account, folded name
 	byPolicy = "policy" // account, use, ARN
-	byGroup  = "group"  // account, the group's id
+	byGroup  = "group"  // account, the group's id, folded name of the user
 )
 
 // The uses of a managed policy in index byPolicy.
@@ -80,14 +80,17 @@ func newID(prefix, account string) string {
 	return authz.NewAccessKeyID(prefix, account) + idDigits.EncodeToString(b[:])[:1]
 }
 
-// A kind is one of the three sorts of entities, in what the API tells apart.
+// A kind is one of the sorts of entities, in what the API tells apart.
 type kind[T any] struct {
-	noun, prefix string
+	// noun stands in ARNs, title in actions' names and in front of names.
+	noun, title, prefix string
 	// quota names the limit of attached policies, inline is how many characters
 	// all inline policies may have.
 	quota  string
 	inline int
 	of     func(*T) *entity
+	// guard, if set, refuses to change the policies of what only AWS changes.
+	guard func(*T) error
 	table  *store.Table[T]
 }
 
@@ -101,8 +104,17 @@ func newKind[T any](k kind[T], opts ...store.Option[T]) *kind[T] {
 	return &k
 }
 
-// title is the noun at the head of a sentence.
-func (k *kind[T]) title() string { return strings.ToUpper(k.noun[:1]) + k.noun[1:] }
+// missing is the error of a name that nobody has. AWS speaks of instance
+// profiles in other words.
+func (k *kind[T]) missing(name string) error {
+	if k.noun == instanceProfileNoun {
+		return noSuch(k.title + " " + name + " cannot be found.")
+	}
+	return noEntity(k.noun, name)
+}
+
+// display is how denials name the entity.
+func (k *kind[T]) display(name string) string { return strings.ToLower(k.title) + " " + name }
 
 func (k *kind[T]) arn(e *entity) string { return k.named(e.Account, e.Path, e.Name) }
 
@@ -115,7 +127,7 @@ func (k *kind[T]) named(account, path, name string) string {
 func (k *kind[T]) find(tx *store.Tx, account, name string) (*T, error) {
 	row, err := k.called(tx, account, name)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, noEntity(k.noun, name)
+		return nil, k.missing(name)
 	}
 	return row, err
 }
@@ -149,6 +161,18 @@ func (k *kind[T]) change(ctx context.Context, s *Service, name string, fn func(*
 	})
 }
 
+// regrant is change for what alters the entity's permissions.
+func (k *kind[T]) regrant(ctx context.Context, s *Service, name string, fn func(*store.Tx, *T) error) error {
+	return k.change(ctx, s, name, func(tx *store.Tx, row *T) error {
+		if k.guard != nil {
+			if err := k.guard(row); err != nil {
+				return err
+			}
+		}
+		return fn(tx, row)
+	})
+}
+
 // update lets fn work in a transaction on the caller's entity of that name.
 func (k *kind[T]) update(ctx context.Context, s *Service, name string, fn func(*store.Tx, *T) error) error {
 	found, err := k.view(ctx, s, name)
@@ -159,7 +183,7 @@ func (k *kind[T]) update(ctx context.Context, s *Service, name string, fn func(*
 	return s.db.Update(ctx, func(tx *store.Tx) error {
 		row, err := k.table.Get(tx, e.Account, e.ID)
 		if errors.Is(err, store.ErrNotFound) {
-			return noEntity(k.noun, name)
+			return k.missing(name)
 		}
 		if err != nil {
 			return err
@@ -177,7 +201,7 @@ func (k *kind[T]) insert(ctx context.Context, s *Service, row *T) error {
 				return err
 			}
 		}
-		return k.table.Insert(tx, row)
+		return firstError(count(tx, e.Account, k.noun, 1), k.table.Insert(tx, row))
 	})
 	return k.taken(err, e.Name)
 }
@@ -185,7 +209,10 @@ func (k *kind[T]) insert(ctx context.Context, s *Service, row *T) error {
 // taken words the error of a name that another entity has.
 func (k *kind[T]) taken(err error, name string) error {
 	if errors.Is(err, store.ErrExists) {
-		return exists(k.title() + " with name " + name + " already exists.")
+		if k.noun == instanceProfileNoun {
+			return exists(k.title + " " + name + " already exists.")
+		}
+		return exists(k.title + " with name " + name + " already exists.")
 	}
 	return err
 }
@@ -209,7 +236,7 @@ func (k *kind[T]) rename(ctx context.Context, s *Service, name string, newName, 
 }
 
 // remove deletes an entity that nothing depends on any more.
-func (k *kind[T]) remove(ctx context.Context, s *Service, name string, free func(*T) error) error {
+func (k *kind[T]) remove(ctx context.Context, s *Service, name string, free func(*store.Tx, *T) error) error {
 	return k.update(ctx, s, name, func(tx *store.Tx, row *T) error {
 		e := k.of(row)
 		if len(e.Attached) > 0 {
@@ -218,7 +245,7 @@ func (k *kind[T]) remove(ctx context.Context, s *Service, name string, free func
 		if len(e.Inline) > 0 {
 			return conflict("Cannot delete entity, must delete policies first.")
 		}
-		if err := free(row); err != nil {
+		if err := free(tx, row); err != nil {
 			return err
 		}
 		if e.Boundary != "" {
@@ -226,7 +253,7 @@ func (k *kind[T]) remove(ctx context.Context, s *Service, name string, free func
 				return err
 			}
 		}
-		return k.table.Delete(tx, e.Account, e.ID)
+		return firstError(count(tx, e.Account, k.noun, -1), k.table.Delete(tx, e.Account, e.ID))
 	})
 }
 

@@ -25,7 +25,7 @@ type group struct {
 const maxGroups = 10
 
 var groups = newKind(kind[group]{
-	noun: "group", prefix: "AGPA", quota: "PoliciesPerGroup", inline: 5120,
+	noun: "group", title: "Group", prefix: "AGPA", quota: "PoliciesPerGroup", inline: 5120,
 	of: func(g *group) *entity { return &g.entity },
 })
 
@@ -34,7 +34,7 @@ func (s *Service) groupOperations() []wire.Operation {
 		op(onNew(groups, func(in *iam.CreateGroupInput) (*string, *string) { return in.Path, in.GroupName }), s.CreateGroup),
 		op(on(s, groups, func(in *iam.GetGroupInput) *string { return in.GroupName }), s.GetGroup),
 		op(onAll(groups, func(in *iam.ListGroupsInput) *string { return in.PathPrefix }), s.ListGroups),
-		op(on(s, groups, func(in *iam.UpdateGroupInput) *string { return in.GroupName }), s.UpdateGroup),
+		op(onRename(s, groups, func(in *iam.UpdateGroupInput) names { return names{in.GroupName, in.NewPath, in.NewGroupName} }), s.UpdateGroup),
 		op(on(s, groups, func(in *iam.DeleteGroupInput) *string { return in.GroupName }), s.DeleteGroup),
 		op(on(s, groups, func(in *iam.AddUserToGroupInput) *string { return in.GroupName }), s.AddUserToGroup),
 		op(on(s, groups, func(in *iam.RemoveUserFromGroupInput) *string { return in.GroupName }), s.RemoveUserFromGroup),
@@ -83,18 +83,17 @@ func (s *Service) GetGroup(ctx context.Context, in *iam.GetGroupInput) (*iam.Get
 	return out, nil
 }
 
-// members pages through a group's users, in the order of their ids.
+// members pages through a group's users by name.
 func members(tx *store.Tx, g *group, p *pager, add func(*user)) error {
-	in := store.K(g.Account, g.ID)
-	r := store.Range{Prefix: in}
+	r := store.Range{Prefix: store.K(g.Account, g.ID)}
 	if p.after != "" {
-		r.After = users.table.IndexAfter(in, &user{entity: entity{Account: g.Account, ID: p.after}})
+		r.After = store.K(g.Account, g.ID, p.after)
 	}
 	for u, err := range users.table.ScanIndex(tx, byGroup, r) {
 		if err != nil {
 			return err
 		}
-		if !p.take(u.ID) {
+		if !p.take(fold(u.Name)) {
 			return nil
 		}
 		add(u)
@@ -124,7 +123,7 @@ func (s *Service) UpdateGroup(ctx context.Context, in *iam.UpdateGroupInput) (*i
 
 // DeleteGroup deletes a group that has neither policies nor users.
 func (s *Service) DeleteGroup(ctx context.Context, in *iam.DeleteGroupInput) (*iam.DeleteGroupOutput, error) {
-	err := groups.remove(ctx, s, *in.GroupName, func(g *group) error {
+	err := groups.remove(ctx, s, *in.GroupName, func(_ *store.Tx, g *group) error {
 		if g.Members > 0 {
 			return conflict("Cannot delete entity, must remove users from group first.")
 		}

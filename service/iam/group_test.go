@@ -81,3 +81,28 @@ func TestMembership(t *testing.T) {
 		t.Errorf("members = %v, want alice and bob", members)
 	}
 }
+
+// TestMembersByName shows that a group's users come by name, in whole and in pages.
+func TestMembersByName(t *testing.T) {
+	_, c := root(t)
+	ctx := t.Context()
+	g := aws.String("g")
+	ok[*iam.CreateGroupOutput](t)(c.CreateGroup(ctx, &iam.CreateGroupInput{GroupName: g}))
+	for _, name := range []string{"dora", "Carl", "bob", "Alice", "eve", "Bo"} {
+		ok[*iam.CreateUserOutput](t)(c.CreateUser(ctx, &iam.CreateUserInput{UserName: &name}))
+		ok[*iam.AddUserToGroupOutput](t)(c.AddUserToGroup(ctx, &iam.AddUserToGroupInput{GroupName: g, UserName: &name}))
+	}
+	ok[*iam.UpdateUserOutput](t)(c.UpdateUser(ctx, &iam.UpdateUserInput{UserName: aws.String("eve"), NewUserName: aws.String("Adam")}))
+	for length := range int32(7) {
+		got := ""
+		pages := iam.NewGetGroupPaginator(c, &iam.GetGroupInput{GroupName: g, MaxItems: aws.Int32(length + 1)})
+		for pages.HasMorePages() {
+			for _, u := range must[*iam.GetGroupOutput](t)(pages.NextPage(ctx)).Users {
+				got += " " + *u.UserName
+			}
+		}
+		if want := " Adam Alice Bo bob Carl dora"; got != want {
+			t.Errorf("in pages of %d =%s, want%s", length+1, got, want)
+		}
+	}
+}

@@ -34,7 +34,7 @@ func (k *kind[T]) putInline(ctx context.Context, s *Service, name, policy, docum
 	if err := s.checkDocument(document, engine.IdentityPolicy); err != nil {
 		return err
 	}
-	return k.change(ctx, s, name, func(_ *store.Tx, row *T) error {
+	return k.regrant(ctx, s, name, func(_ *store.Tx, row *T) error {
 		e := k.of(row)
 		if e.Inline == nil {
 			e.Inline = map[string]string{}
@@ -76,7 +76,7 @@ func (k *kind[T]) listInline(ctx context.Context, s *Service, name string, p *pa
 
 // deleteInline takes an inline policy from an entity.
 func (k *kind[T]) deleteInline(ctx context.Context, s *Service, name, policy string) error {
-	return k.change(ctx, s, name, func(_ *store.Tx, row *T) error {
+	return k.regrant(ctx, s, name, func(_ *store.Tx, row *T) error {
 		e := k.of(row)
 		if _, ok := e.Inline[policy]; !ok {
 			return noEntity(k.noun+" policy", policy)

@@ -42,6 +42,7 @@ const (
 	// awsManaged stands in the ARN of AWS's own policies in an account's place.
 	awsManaged = "aws"
 	policyID   = "ANPA"
+	policyNoun = "policy"
 	// maxPolicy is a managed policy's length without white space.
 	maxPolicy = 6144
 )
@@ -103,6 +104,7 @@ func (s *Service) policy(tx *store.Tx, account, name string) (*policy, error) {
 func onPolicy[I any](s *Service, name func(*I) *string, details ...detail[I]) func(context.Context, *I) (authz.Target, error) {
 	return func(ctx context.Context, in *I) (authz.Target, error) {
 		t := authz.On(*name(in))
+		t.Display = "policy " + t.Resource
 		p, err := s.viewPolicy(ctx, t.Resource)
 		var missing *types.NoSuchEntityException
 		switch {
@@ -127,7 +129,7 @@ func (s *Service) onNewPolicy(ctx context.Context, in *iam.CreatePolicyInput) (a
 	t.Conditions = conditions(in, nil, []detail[iam.CreatePolicyInput]{
 		tagged(func(in *iam.CreatePolicyInput) []types.Tag { return in.Tags }),
 	})
-	return t, nil
+	return tagging(t, "Policy"), nil
 }
 
 // onPolicies asks for what AWS names no ARN for: "policy path /".
@@ -206,6 +208,9 @@ func (s *Service) CreatePolicy(ctx context.Context, in *iam.CreatePolicyInput) (
 	}
 	err = s.db.Update(ctx, func(tx *store.Tx) error {
 		if err := policies.Insert(tx, p); err != nil {
+			return err
+		}
+		if err := firstError(count(tx, account, policyNoun, 1), count(tx, account, versionNoun, 1)); err != nil {
 			return err
 		}
 		return versions.Insert(tx, p.version(1, now, p.Document))
@@ -306,8 +311,8 @@ func (s *Service) attachable(tx *store.Tx, account string, scope types.PolicySco
 		if scope == types.PolicyScopeTypeLocal {
 			return
 		}
-		for _, name := range sortedKeys(s.managed) {
-			if !yield(s.managed[name], nil) {
+		for _, p := range s.listed {
+			if !yield(p, nil) {
 				return
 			}
 		}
@@ -331,10 +336,10 @@ func (s *Service) DeletePolicy(ctx context.Context, in *iam.DeletePolicyInput) (
 		if len(all) > 1 {
 			return conflict("This policy has more than one version. Before you delete a policy, you must delete the policy's versions. The default version is deleted with the policy.")
 		}
-		if err := versions.Delete(tx, p.Account, fold(p.Name), p.Default); err != nil {
-			return err
-		}
-		return policies.Delete(tx, p.Account, fold(p.Name))
+		return firstError(
+			versions.Delete(tx, p.Account, fold(p.Name), p.Default), policies.Delete(tx, p.Account, fold(p.Name)),
+			count(tx, p.Account, policyNoun, -1), count(tx, p.Account, versionNoun, -1),
+		)
 	})
 	if err != nil {
 		return nil, err

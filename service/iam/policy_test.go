@@ -165,3 +165,30 @@ func TestManagedPolicies(t *testing.T) {
 		}
 	}
 }
+
+// TestListPoliciesPages shows that pages of any length make the same list, each
+// policy once.
+func TestListPoliciesPages(t *testing.T) {
+	_, c := root(t)
+	for _, name := range []string{"AWSx", "Ab", "aWb", "Zz", "za"} {
+		newPolicy(t, c, name, allowAll)
+	}
+	list := func(length int32) (arns []string) {
+		pages := iam.NewListPoliciesPaginator(c, &iam.ListPoliciesInput{MaxItems: &length})
+		for pages.HasMorePages() {
+			for _, p := range must[*iam.ListPoliciesOutput](t)(pages.NextPage(t.Context())).Policies {
+				arns = append(arns, *p.Arn)
+			}
+		}
+		return arns
+	}
+	want := list(1000)
+	if len(want) < 10 {
+		t.Fatalf("the whole list has %d policies, want AWS's and five", len(want))
+	}
+	for length := range int32(len(want) + 1) {
+		if got := list(length + 1); !slices.Equal(got, want) {
+			t.Errorf("in pages of %d = %q, want %q", length+1, got, want)
+		}
+	}
+}

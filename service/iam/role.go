@@ -2,6 +2,7 @@ package iam
 
 import (
 	"context"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -21,6 +22,10 @@ type role struct {
 	// MaxSession is the longest session in seconds.
 	MaxSession int32
 	Trust      trust
+	// Profiles are the ids of the instance profiles that hand the role out.
+	Profiles []string
+	// Service is the service that a service-linked role belongs to, empty for others.
+	Service string
 
 	// effective is the trust policy as it is enforced, once someone has needed it.
 	effective atomic.Pointer[string]
@@ -33,8 +38,8 @@ const (
 )
 
 var roles = newKind(kind[role]{
-	noun: "role", prefix: "AROA", quota: "PoliciesPerRole", inline: 10240,
-	of: func(r *role) *entity { return &r.entity },
+	noun: "role", title: "Role", prefix: "AROA", quota: "PoliciesPerRole", inline: 10240,
+	of: func(r *role) *entity { return &r.entity }, guard: (*role).protected,
 })
 
 func (s *Service) roleOperations() []wire.Operation {
@@ -61,6 +66,9 @@ func (s *Service) CreateRole(ctx context.Context, in *iam.CreateRoleInput) (*iam
 	tags, err := newTags(nil, in.Tags)
 	if err != nil {
 		return nil, err
+	}
+	if strings.HasPrefix(pathOf(in.Path), linkedPath) {
+		return nil, invalid("The path " + linkedPath + " is reserved for service-linked roles.")
 	}
 	granted, err := s.newTrust(ctx, *in.AssumeRolePolicyDocument)
 	if err != nil {
@@ -151,6 +159,7 @@ func (s *Service) UpdateRole(ctx context.Context, in *iam.UpdateRoleInput) (*iam
 		}
 		if in.MaxSessionDuration != nil {
 			r.MaxSession = *in.MaxSessionDuration
+			return r.protected()
 		}
 		return nil
 	})
@@ -184,7 +193,7 @@ func (s *Service) UpdateAssumeRolePolicy(ctx context.Context, in *iam.UpdateAssu
 	}
 	err = roles.change(ctx, s, *in.RoleName, func(_ *store.Tx, r *role) error {
 		r.Trust = *granted
-		return nil
+		return r.protected()
 	})
 	if err != nil {
 		return nil, err
@@ -195,7 +204,13 @@ func (s *Service) UpdateAssumeRolePolicy(ctx context.Context, in *iam.UpdateAssu
 // DeleteRole deletes a role that has no policies. Its sessions lose all
 // permissions at once.
 func (s *Service) DeleteRole(ctx context.Context, in *iam.DeleteRoleInput) (*iam.DeleteRoleOutput, error) {
-	if err := roles.remove(ctx, s, *in.RoleName, func(*role) error { return nil }); err != nil {
+	err := roles.remove(ctx, s, *in.RoleName, func(_ *store.Tx, r *role) error {
+		if len(r.Profiles) > 0 {
+			return conflict("Cannot delete entity, must remove roles from instance profile first.")
+		}
+		return r.protected()
+	})
+	if err != nil {
 		return nil, err
 	}
 	return &iam.DeleteRoleOutput{}, nil

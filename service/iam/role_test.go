@@ -83,7 +83,9 @@ func TestTrustFollowsThePerson(t *testing.T) {
 	trusted := func() string {
 		t.Helper()
 		r := must[*iam.GetRoleOutput](t)(c.GetRole(ctx, &iam.GetRoleInput{RoleName: aws.String("r")})).Role
-		var d struct{ Statement []struct{ Principal map[string]string } }
+		var d struct {
+			Statement []struct{ Principal map[string]string }
+		}
 		if err := json.Unmarshal([]byte(decoded(t, r.AssumeRolePolicyDocument)), &d); err != nil {
 			t.Fatal(err)
 		}

@@ -8,6 +8,9 @@ package iam
 
 import (
 	"context"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/aws/smithy-go"
 
@@ -34,13 +37,17 @@ type Service struct {
 	compiler *authz.Compiler
 	// managed are AWS's own policies by ARN; it never changes.
 	managed map[string]*policy
+	// listed are the same in their positions' order.
+	listed []*policy
 	// everything is what an account's root may do.
 	everything *engine.Policy
+	hasher     hasher
 }
 
 // New returns a Service that keeps its state in c.DB.
 func New(c Config) *Service {
-	s := &Service{db: c.DB, clock: c.Clock, compiler: c.Compiler, managed: embeddedPolicies()}
+	s := &Service{db: c.DB, clock: c.Clock, compiler: c.Compiler, managed: embeddedPolicies(), hasher: newHasher()}
+	s.listed = slices.SortedFunc(maps.Values(s.managed), func(a, b *policy) int { return strings.Compare(a.position(), b.position()) })
 	everything, err := engine.Parse(s.managed[administratorAccess].Document, engine.IdentityPolicy)
 	if err != nil {
 		panic(err) // the document is embedded, and a test reads it
@@ -55,6 +62,8 @@ func (s *Service) Operations() []wire.Operation {
 	for _, noun := range [][]wire.Operation{
 		s.userOperations(), s.groupOperations(), s.roleOperations(), s.accessKeyOperations(),
 		s.inlineOperations(), s.policyOperations(), s.attachmentOperations(), s.tagOperations(),
+		s.aliasOperations(), s.passwordPolicyOperations(), s.loginProfileOperations(), s.summaryOperations(),
+		s.instanceProfileOperations(), s.linkedRoleOperations(),
 	} {
 		out = append(out, noun...)
 	}

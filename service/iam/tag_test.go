@@ -67,3 +67,33 @@ func TestTagsDecide(t *testing.T) {
 	expect(t, "her team", put(tag("Team", "red")), "", "")
 	expect(t, "same team", get(), "", "")
 }
+
+// TestTagsOfNew shows that who may not tag makes nothing with tags: a denial of
+// tagging cannot be got round by making anew.
+func TestTagsOfNew(t *testing.T) {
+	s, c := root(t)
+	ctx := t.Context()
+	alice := iam.NewFromConfig(s.User(t, "alice", `{"Version":"2012-10-17","Statement":[
+		{"Effect":"Allow","Action":"iam:*","Resource":"*"},
+		{"Effect":"Deny","Action":"iam:Tag*","Resource":"*","Condition":{"StringEquals":{"aws:RequestTag/Team":"red"}}}]}`))
+	name, document := aws.String("new"), aws.String(allowAll)
+	for noun, make := range map[string]func(...types.Tag) error{
+		"user": func(tags ...types.Tag) error {
+			return only(alice.CreateUser(ctx, &iam.CreateUserInput{UserName: name, Tags: tags}))
+		},
+		"role": func(tags ...types.Tag) error {
+			return only(alice.CreateRole(ctx, &iam.CreateRoleInput{RoleName: name, AssumeRolePolicyDocument: aws.String(trusting(account)), Tags: tags}))
+		},
+		"policy": func(tags ...types.Tag) error {
+			return only(alice.CreatePolicy(ctx, &iam.CreatePolicyInput{PolicyName: name, PolicyDocument: document, Tags: tags}))
+		},
+	} {
+		expect(t, noun+" with a tag she may not give", make(tag("Team", "red")), "AccessDenied", "")
+		expect(t, noun+" with another", make(tag("Team", "blue")), "", "")
+	}
+	ok[*iam.PutUserPolicyOutput](t)(c.PutUserPolicy(ctx, &iam.PutUserPolicyInput{UserName: aws.String("alice"), PolicyName: aws.String("inline"), PolicyDocument: aws.String(allow("iam:CreateUser"))}))
+	name = aws.String("untagged")
+	expect(t, "without the permission to tag", only(alice.CreateUser(ctx, &iam.CreateUserInput{UserName: name, Tags: []types.Tag{tag("a", "b")}})), "AccessDenied",
+		"User: arn:aws:iam::"+account+":user/alice is not authorized to perform: iam:TagUser on resource: arn:aws:iam::"+account+":user/untagged because no identity-based policy allows the iam:TagUser action")
+	expect(t, "without tags", only(alice.CreateUser(ctx, &iam.CreateUserInput{UserName: name})), "", "")
+}

@@ -3,6 +3,7 @@ package iam
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
@@ -86,7 +87,7 @@ func on[T, I any](s *Service, k *kind[T], name func(*I) *string, details ...deta
 		var missing *types.NoSuchEntityException
 		if errors.As(err, &missing) {
 			t := authz.On(k.named(wire.CallFrom(ctx).Account(), "/", who))
-			t.Missing, t.Conditions = missing, conditions(in, nil, details)
+			t.Display, t.Missing, t.Conditions = k.display(who), missing, conditions(in, nil, details)
 			return t, nil
 		}
 		if err != nil {
@@ -94,7 +95,7 @@ func on[T, I any](s *Service, k *kind[T], name func(*I) *string, details ...deta
 		}
 		e := k.of(row)
 		t := authz.On(k.arn(e))
-		t.Tags, t.Conditions = e.Tags, conditions(in, e, details)
+		t.Display, t.Tags, t.Conditions = k.display(who), e.Tags, conditions(in, e, details)
 		return t, nil
 	}
 }
@@ -105,6 +106,48 @@ func onNew[T, I any](k *kind[T], names func(*I) (path, name *string), details ..
 		path, name := names(in)
 		t := authz.On(k.named(wire.CallFrom(ctx).Account(), pathOf(path), *name))
 		t.Conditions = conditions(in, nil, details)
+		return tagging(t, strings.ReplaceAll(k.title, " ", "")), nil
+	}
+}
+
+// tagging asks, of a call that makes something with tags, for the permission to
+// tag it too: a call without it would get round a denial of iam:TagUser and its
+// like (IAM User Guide, "Tags for IAM resources").
+func tagging(t authz.Target, title string) authz.Target {
+	if t.Conditions[tagKeys] != nil {
+		t.And = append(t.And, authz.Target{Action: "iam:Tag" + title, Resource: t.Resource, Conditions: t.Conditions})
+	}
+	return t
+}
+
+// names is what an update calls an entity, and what it is to be from then on.
+type names struct{ name, newPath, newName *string }
+
+// onRename asks for the operation's action on the entity as it is called and as
+// it is to be called: a permission below one path moves nothing to another (IAM
+// API Reference, UpdateUser).
+func onRename[T, I any](s *Service, k *kind[T], read func(*I) names) func(context.Context, *I) (authz.Target, error) {
+	now := on(s, k, func(in *I) *string { return read(in).name })
+	return func(ctx context.Context, in *I) (authz.Target, error) {
+		t, err := now(ctx, in)
+		if err != nil || t.Missing != nil {
+			return t, err
+		}
+		row, err := k.view(ctx, s, *read(in).name)
+		if err != nil {
+			return t, err
+		}
+		e, n := k.of(row), read(in)
+		path, name := e.Path, e.Name
+		if n.newPath != nil {
+			path = *n.newPath
+		}
+		if n.newName != nil {
+			name = *n.newName
+		}
+		if next := k.named(e.Account, path, name); next != t.Resource {
+			t.And = append(t.And, authz.Target{Resource: next, Tags: e.Tags})
+		}
 		return t, nil
 	}
 }

@@ -42,3 +42,31 @@ func TestResourcesDecide(t *testing.T) {
 	expect(t, "list below the path", only(alice.ListUsers(ctx, &iam.ListUsersInput{PathPrefix: aws.String("/staff/")})), "", "")
 	expect(t, "list all", only(alice.ListUsers(ctx, &iam.ListUsersInput{})), "AccessDenied", "")
 }
+
+// TestRenameAsksTwice shows that moving and renaming need the permission on what
+// an entity is and on what it becomes.
+func TestRenameAsksTwice(t *testing.T) {
+	s, c := root(t)
+	ctx := t.Context()
+	alice := iam.NewFromConfig(s.User(t, "alice", `{"Version":"2012-10-17","Statement":[
+		{"Effect":"Allow","Action":["iam:UpdateUser","iam:UpdateGroup"],"Resource":["arn:aws:iam::`+account+`:user/low/*","arn:aws:iam::`+account+`:group/low/*"]}]}`))
+	for name, path := range map[string]string{"bob": "/low/", "boss": "/high/"} {
+		ok[*iam.CreateUserOutput](t)(c.CreateUser(ctx, &iam.CreateUserInput{UserName: &name, Path: &path}))
+		ok[*iam.CreateGroupOutput](t)(c.CreateGroup(ctx, &iam.CreateGroupInput{GroupName: &name, Path: &path}))
+	}
+	user := func(name string, path, to *string) error {
+		return only(alice.UpdateUser(ctx, &iam.UpdateUserInput{UserName: &name, NewPath: path, NewUserName: to}))
+	}
+	group := func(name string, path, to *string) error {
+		return only(alice.UpdateGroup(ctx, &iam.UpdateGroupInput{GroupName: &name, NewPath: path, NewGroupName: to}))
+	}
+	for noun, update := range map[string]func(string, *string, *string) error{"user": user, "group": group} {
+		expect(t, noun+" out of her path", update("bob", aws.String("/high/"), nil), "AccessDenied", "")
+		expect(t, noun+" into her path", update("boss", aws.String("/low/"), nil), "AccessDenied",
+			"User: arn:aws:iam::"+account+":user/alice is not authorized to perform: iam:Update"+map[string]string{"user": "User", "group": "Group"}[noun]+
+				" on resource: "+noun+" boss because no identity-based policy allows the iam:Update"+map[string]string{"user": "User", "group": "Group"}[noun]+" action")
+		expect(t, noun+" renamed within", update("bob", nil, aws.String("rob")), "", "")
+		expect(t, noun+" moved within", update("rob", aws.String("/low/er/"), nil), "", "")
+		expect(t, noun+" not there", update("ghost", aws.String("/low/"), nil), "AccessDenied", "")
+	}
+}

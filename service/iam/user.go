@@ -23,12 +23,12 @@ type user struct {
 }
 
 var users = newKind(kind[user]{
-	noun: "user", prefix: "AIDA", quota: "PoliciesPerUser", inline: 2048,
+	noun: "user", title: "User", prefix: "AIDA", quota: "PoliciesPerUser", inline: 2048,
 	of: func(u *user) *entity { return &u.entity },
 }, store.Index(byGroup, func(u *user) []store.Key {
 	out := make([]store.Key, 0, len(u.Groups))
 	for _, id := range u.Groups {
-		out = append(out, store.K(u.Account, id))
+		out = append(out, store.K(u.Account, id, fold(u.Name)))
 	}
 	return out
 }))
@@ -40,7 +40,7 @@ func (s *Service) userOperations() []wire.Operation {
 			tagged(func(in *iam.CreateUserInput) []types.Tag { return in.Tags })), s.CreateUser),
 		op(on(s, users, func(in *iam.GetUserInput) *string { return in.UserName }), s.GetUser),
 		op(onAll(users, func(in *iam.ListUsersInput) *string { return in.PathPrefix }), s.ListUsers),
-		op(on(s, users, func(in *iam.UpdateUserInput) *string { return in.UserName }), s.UpdateUser),
+		op(onRename(s, users, func(in *iam.UpdateUserInput) names { return names{in.UserName, in.NewPath, in.NewUserName} }), s.UpdateUser),
 		op(on(s, users, func(in *iam.DeleteUserInput) *string { return in.UserName }), s.DeleteUser),
 		op(on(s, users, func(in *iam.PutUserPermissionsBoundaryInput) *string { return in.UserName },
 			about(boundaryKey, func(in *iam.PutUserPermissionsBoundaryInput) *string { return in.PermissionsBoundary })), s.PutUserPermissionsBoundary),
@@ -150,14 +150,14 @@ func (s *Service) UpdateUser(ctx context.Context, in *iam.UpdateUserInput) (*iam
 
 // DeleteUser deletes a user that has neither policies, groups nor access keys.
 func (s *Service) DeleteUser(ctx context.Context, in *iam.DeleteUserInput) (*iam.DeleteUserOutput, error) {
-	err := users.remove(ctx, s, *in.UserName, func(u *user) error {
+	err := users.remove(ctx, s, *in.UserName, func(tx *store.Tx, u *user) error {
 		if len(u.Keys) > 0 {
 			return conflict("Cannot delete entity, must delete access keys first.")
 		}
 		if len(u.Groups) > 0 {
 			return conflict("Cannot delete entity, must remove users from group first.")
 		}
-		return nil
+		return u.loginFree(tx)
 	})
 	if err != nil {
 		return nil, err
@@ -183,8 +183,11 @@ func (s *Service) DeleteUserPermissionsBoundary(ctx context.Context, in *iam.Del
 
 // bound sets the boundary, or takes it away if it is empty.
 func (k *kind[T]) bound(ctx context.Context, s *Service, name, boundary string) error {
-	return k.change(ctx, s, name, func(tx *store.Tx, row *T) error {
+	return k.regrant(ctx, s, name, func(tx *store.Tx, row *T) error {
 		e := k.of(row)
+		if e.Boundary == "" && boundary == "" {
+			return noSuch("The " + k.noun + " with name " + e.Name + " does not have a permissions boundary.")
+		}
 		if e.Boundary != "" {
 			if err := s.use(tx, e.Account, e.Boundary, 0, -1); err != nil {
 				return err

@@ -63,8 +63,10 @@ func TestUserRefusals(t *testing.T) {
 	refused(t, []refusal{
 		{"same name in other case", create(&iam.CreateUserInput{UserName: aws.String("TAKEN")}), "EntityAlreadyExists", "User with name TAKEN already exists."},
 		{"tags alike", create(&iam.CreateUserInput{UserName: aws.String("x"), Tags: dup}), "InvalidInput", "Duplicate tag keys found. Please note that Tag keys are case insensitive."},
-		{"no such boundary", create(&iam.CreateUserInput{UserName: aws.String("x"), PermissionsBoundary: aws.String("arn:aws:iam::aws:policy/Nothing")}),
-			"NoSuchEntity", "Policy arn:aws:iam::aws:policy/Nothing does not exist or is not attachable."},
+		{
+			"no such boundary", create(&iam.CreateUserInput{UserName: aws.String("x"), PermissionsBoundary: aws.String("arn:aws:iam::aws:policy/Nothing")}),
+			"NoSuchEntity", "Policy arn:aws:iam::aws:policy/Nothing does not exist or is not attachable.",
+		},
 		{"boundary that is none", create(&iam.CreateUserInput{UserName: aws.String("x"), PermissionsBoundary: aws.String("arn:aws:s3:::bucket/policy/x")}), "InvalidInput", ""},
 		{"bad name", create(&iam.CreateUserInput{UserName: aws.String("a b")}), "ValidationError", ""},
 		{"bad path", create(&iam.CreateUserInput{UserName: aws.String("x"), Path: aws.String("staff/")}), "ValidationError", ""},

@@ -100,7 +100,7 @@ func (s *Service) CreatePolicyVersion(ctx context.Context, in *iam.CreatePolicyV
 			p.Default, p.Document = v.Number, v.Document
 		}
 		out = v.api(p)
-		return versions.Insert(tx, v)
+		return firstError(count(tx, p.Account, versionNoun, 1), versions.Insert(tx, v))
 	})
 	if err != nil {
 		return nil, err
@@ -188,7 +188,7 @@ func (s *Service) DeletePolicyVersion(ctx context.Context, in *iam.DeletePolicyV
 			return conflict("Cannot delete the default version of a policy.")
 		}
 		p.Updated = s.now()
-		return versions.Delete(tx, p.Account, v.Policy, v.Number)
+		return firstError(count(tx, p.Account, versionNoun, -1), versions.Delete(tx, p.Account, v.Policy, v.Number))
 	})
 	if err != nil {
 		return nil, err

@@ -55,23 +55,26 @@ func (s *Service) onOwnKey(ctx context.Context, given *string, values ...setting
 func (s *Service) onReference(ctx context.Context, r reference, encryption map[string]string, values []setting) (authz.Target, error) {
 	call := wire.CallFrom(ctx)
 	a := &asked{call: &call.Facts, region: s.region, alias: r.alias, context: encryption, values: values}
-	t := authz.Target{Resource: s.arn(r), Type: keyType, Account: r.account, Lookup: a.lookup}
-	if r.account != call.Account() {
-		t.Hide = "on resource: " + t.Resource + hidden
-	}
 	err := s.db.View(ctx, func(tx *store.Tx) (err error) {
 		a.key, err = r.get(tx)
 		return err
 	})
-	if errors.Is(err, store.ErrNotFound) {
-		t.Missing = s.missing(r)
-		return t, nil
-	}
-	if err != nil {
+	t := authz.Target{Type: keyType, Account: r.account, Lookup: a.lookup}
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		t.Resource, t.Missing = s.arn(r), s.missing(r)
+	case err != nil:
 		return t, err
+	default:
+		if r.alias != "" { // it may stand for another key by the time the handler runs
+			call.Pin(s.arn(r), a.key.ID)
+		}
+		a.aliases = func() []string { return s.aliasesOf(ctx, a.key) }
+		t.Resource, t.Policy, t.PolicyDecides, t.Tags = a.key.arn(), a.key.Policy, true, a.key.Tags
 	}
-	a.aliases = func() []string { return s.aliasesOf(ctx, a.key) }
-	t.Resource, t.Policy, t.PolicyDecides, t.Tags = a.key.arn(), a.key.Policy, true, a.key.Tags
+	if r.account != call.Account() {
+		t.Hide = "on resource: " + s.arn(r) + hidden
+	}
 	return t, nil
 }
 

@@ -135,5 +135,5 @@ func (o *opener) open(encryption map[string]string) (plaintext []byte, err error
 	if errors.Is(err, seal.ErrInvalidCiphertext) {
 		return nil, &types.InvalidCiphertextException{}
 	}
-	return plaintext, err
+	return plaintext, o.key.ended(err)
 }

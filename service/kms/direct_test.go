@@ -2,6 +2,7 @@ package kms_test
 
 import (
 	"context"
+	"errors"
 	"reflect"
 	"strings"
 	"testing"
@@ -38,12 +39,19 @@ func (p powerful) Permissions(context.Context, *authz.Principal) (authz.Permissi
 
 func newDirect(t testing.TB) *direct {
 	t.Helper()
+	// Rehearse shows that what an Update is given may run again.
+	return newDirectOn(t, store.Options{Rehearse: true})
+}
+
+func newDirectOn(t testing.TB, o store.Options) *direct {
+	t.Helper()
 	fake := clock.NewFake(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
 	engine, err := pebble.OpenMemory()
 	if err != nil {
 		t.Fatal(err)
 	}
-	db, err := store.Open(engine, store.Options{Root: store.MemoryRoot(), Clock: fake, Rehearse: true})
+	o.Root, o.Clock = store.MemoryRoot(), fake
+	db, err := store.Open(engine, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,6 +114,57 @@ func refused(t *testing.T, what string, err error) {
 	if err == nil || !strings.Contains(err.Error(), "is not authorized to perform: kms:") {
 		t.Errorf("%s: error = %v, want a denial", what, err)
 	}
+}
+
+// TestCreateKeyIsAllOrNothing fails a commit at its end.
+func TestCreateKeyIsAllOrNothing(t *testing.T) {
+	t.Parallel()
+	full := errors.New("no event can be kept")
+	var fails bool
+	d := newDirectOn(t, store.Options{BeforeCommit: func(context.Context, *store.Tx) error {
+		if fails {
+			return full
+		}
+		return nil
+	}})
+	fails = true
+	if _, err := call[sdk.CreateKeyOutput](d, by(account), &sdk.CreateKeyInput{}); !errors.Is(err, full) {
+		t.Fatalf("create: %v, want %v", err, full)
+	}
+	fails = false
+	out := mustCall[sdk.ListKeysOutput](t, d, by(account), &sdk.ListKeysInput{})
+	if len(out.Keys) != 0 || materials(t, d) != 0 {
+		t.Errorf("%d keys and %d materials are left of a call that failed", len(out.Keys), materials(t, d))
+	}
+}
+
+// TestDestroyedMaterialIsForgotten even by calls that have just used it.
+func TestDestroyedMaterialIsForgotten(t *testing.T) {
+	t.Parallel()
+	d := newDirect(t)
+	id := mustCall[sdk.CreateKeyOutput](t, d, by(account), &sdk.CreateKeyInput{}).KeyMetadata.KeyId
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 2)
+	go func() { done <- d.service.Run(ctx) }()
+	go func() {
+		for {
+			_, err := call[sdk.EncryptOutput](d, by(account), &sdk.EncryptInput{KeyId: id, Plaintext: []byte("x")})
+			if got := fault(err); strings.HasPrefix(got, "NotFoundException: ") {
+				done <- nil
+				return
+			} else if err != nil && !strings.HasPrefix(got, "KMSInvalidStateException: ") {
+				done <- err
+				return
+			}
+		}
+	}()
+	mustCall[sdk.ScheduleKeyDeletionOutput](t, d, by(account), &sdk.ScheduleKeyDeletionInput{KeyId: id})
+	d.clock.Advance(30 * day)
+	if err := <-done; err != nil {
+		t.Errorf("encrypt while its key ends: %v", err)
+	}
+	stop()
+	<-done
 }
 
 // TestRunDestroysMaterial waits for two windows, and finds nothing left of a key

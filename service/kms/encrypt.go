@@ -59,7 +59,7 @@ func (k *key) encrypt(m *seal.Material, p *plain) (blob []byte, err error) {
 		return nil, invalid("Algorithm %s and key spec %s cannot encrypt data larger than %d bytes.",
 			p.algorithm, k.Spec, maxPlaintext(k.Spec, p.algorithm))
 	}
-	return blob, err
+	return blob, k.ended(err)
 }
 
 // maxPlaintext is how many bytes an algorithm takes under a key of the spec (KMS
@@ -83,7 +83,8 @@ func (k *key) seal(m *seal.Material, plaintext []byte, encryption map[string]str
 	if err != nil {
 		return nil, err
 	}
-	return m.Seal(seal.Header{Account: k.Account, KeyID: k.ID, MaterialID: id}, plaintext, encryption)
+	blob, err := m.Seal(seal.Header{Account: k.Account, KeyID: k.ID, MaterialID: id}, plaintext, encryption)
+	return blob, k.ended(err)
 }
 
 // checkAlgorithm holds the algorithm to the key's spec. An encryption context

@@ -131,7 +131,7 @@ func TestDecryptErrors(t *testing.T) {
 		{"another key", incorrect, kms.DecryptInput{CiphertextBlob: blob, EncryptionContext: given, KeyId: another.KeyId}},
 		{"key of another usage", incorrect, kms.DecryptInput{CiphertextBlob: blob, EncryptionContext: given, KeyId: mac.KeyId}},
 		{"no ciphertext", "ValidationException: 1 validation error detected: Value null at 'ciphertextBlob'", kms.DecryptInput{KeyId: k.KeyId}},
-		{"too long", "ValidationException: 1 validation error detected: Value at 'ciphertextBlob'", kms.DecryptInput{CiphertextBlob: make([]byte, 6145)}},
+		{"too long", "ValidationException: 1 validation error detected: Value 'java.nio.HeapByteBuffer[pos=0 lim=6145 cap=6145]' at 'ciphertextBlob'", kms.DecryptInput{CiphertextBlob: make([]byte, 6145)}},
 		{"RSA without a key", "ValidationException: ", kms.DecryptInput{CiphertextBlob: blob, EncryptionAlgorithm: "RSAES_OAEP_SHA_1"}},
 		{"RSA's algorithm, symmetric key", "InvalidKeyUsageException: Algorithm RSAES_OAEP_SHA_1 is incompatible with key spec SYMMETRIC_DEFAULT.", kms.DecryptInput{CiphertextBlob: blob, KeyId: k.KeyId, EncryptionAlgorithm: "RSAES_OAEP_SHA_1"}},
 		{"RSA of foreign bytes", "InvalidCiphertextException: ", kms.DecryptInput{CiphertextBlob: make([]byte, 256), KeyId: pair.KeyId, EncryptionAlgorithm: "RSAES_OAEP_SHA_1"}},

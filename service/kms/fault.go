@@ -1,6 +1,7 @@
 package kms
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -37,6 +38,15 @@ func unsupported(format string, args ...any) error {
 
 func limitExceeded(format string, args ...any) error {
 	return &types.LimitExceededException{Message: aws.String(fmt.Sprintf(format, args...))}
+}
+
+// ended turns what material says that was erased under a call's hands into what
+// the next call will be told.
+func (k *key) ended(err error) error {
+	if errors.Is(err, seal.ErrErased) {
+		return notFound("Key '%s' does not exist", k.arn())
+	}
+	return err
 }
 
 // refused is the denial of what no policy was asked about.

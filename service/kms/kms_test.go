@@ -119,5 +119,3 @@ func keyARN(id string) string     { return "arn:aws:kms:" + region + ":" + accou
 func allowing(actions ...string) string {
 	return `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":["` + strings.Join(actions, `","`) + `"],"Resource":"*"}}`
 }
-
-func ptr[T any](v T) *T { return &v }

@@ -116,11 +116,17 @@ func (r reference) get(tx *store.Tx) (*key, error) {
 	return k, nil
 }
 
-// find reads the key that the caller named in any form, or answers AWS's error.
+// find reads the key that the caller named in any form, or answers AWS's error. An
+// alias is the key that was authorized under it.
 func (s *Service) find(ctx context.Context, given *string) (*key, error) {
 	r, err := s.parse(ctx, *given)
 	if err != nil {
 		return nil, err
+	}
+	if r.alias != "" {
+		if id, ok := wire.CallFrom(ctx).Pinned(s.arn(r)); ok {
+			r = reference{account: r.account, id: id}
+		}
 	}
 	return s.read(ctx, r)
 }

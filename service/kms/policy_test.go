@@ -48,6 +48,8 @@ func TestKeyPolicyIsKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	_, err = c.ListKeyPolicies(t.Context(), &kms.ListKeyPoliciesInput{KeyId: k.KeyId, Marker: aws.String("made-up")})
+	want(t, err, "InvalidMarkerException: Could not deserialize marker made-up")
 	if diff := cmp.Diff([]string{"default"}, list.PolicyNames); diff != "" || list.Truncated {
 		t.Errorf("policies: %s, truncated %v", diff, list.Truncated)
 	}

@@ -30,7 +30,7 @@ func (s *Service) GetPublicKey(ctx context.Context, in *kms.GetPublicKeyInput) (
 	}
 	der, err := m.PublicKey()
 	if err != nil {
-		return nil, err
+		return nil, k.ended(err)
 	}
 	d := k.metadata()
 	return &kms.GetPublicKeyOutput{
@@ -55,7 +55,7 @@ func (s *Service) DeriveSharedSecret(ctx context.Context, in *kms.DeriveSharedSe
 		return nil, invalid("The public key is not valid for the key spec %s.", k.Spec)
 	}
 	if err != nil {
-		return nil, err
+		return nil, k.ended(err)
 	}
 	if err := checkDryRun(in.DryRun); err != nil {
 		clear(secret)

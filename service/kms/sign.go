@@ -20,13 +20,13 @@ func orRaw(m types.MessageType) types.MessageType {
 
 // Sign signs a message of up to 4 KiB, or the digest of any.
 func (s *Service) Sign(ctx context.Context, in *kms.SignInput) (*kms.SignOutput, error) {
-	k, m, err := s.signer(ctx, in.KeyId, in.SigningAlgorithm, in.MessageType, "Sign")
+	k, m, err := s.signer(ctx, in.KeyId, in.SigningAlgorithm, "Sign")
 	if err != nil {
 		return nil, err
 	}
 	sig, err := m.Sign(seal.SigningAlgorithm(in.SigningAlgorithm), seal.MessageType(orRaw(in.MessageType)), in.Message)
 	if err != nil {
-		return nil, signError(err, in.SigningAlgorithm)
+		return nil, k.signError(err, in.SigningAlgorithm, in.MessageType)
 	}
 	if err := checkDryRun(in.DryRun); err != nil {
 		return nil, err
@@ -37,13 +37,13 @@ func (s *Service) Sign(ctx context.Context, in *kms.SignInput) (*kms.SignOutput,
 // Verify checks a signature. One that does not hold is an exception, so that
 // nobody takes an unread answer for a yes.
 func (s *Service) Verify(ctx context.Context, in *kms.VerifyInput) (*kms.VerifyOutput, error) {
-	k, m, err := s.signer(ctx, in.KeyId, in.SigningAlgorithm, in.MessageType, "Verify")
+	k, m, err := s.signer(ctx, in.KeyId, in.SigningAlgorithm, "Verify")
 	if err != nil {
 		return nil, err
 	}
 	err = m.Verify(seal.SigningAlgorithm(in.SigningAlgorithm), seal.MessageType(orRaw(in.MessageType)), in.Message, in.Signature)
 	if err != nil {
-		return nil, signError(err, in.SigningAlgorithm)
+		return nil, k.signError(err, in.SigningAlgorithm, in.MessageType)
 	}
 	if err := checkDryRun(in.DryRun); err != nil {
 		return nil, err
@@ -51,16 +51,13 @@ func (s *Service) Verify(ctx context.Context, in *kms.VerifyInput) (*kms.VerifyO
 	return &kms.VerifyOutput{KeyId: aws.String(k.arn()), SignatureValid: true, SigningAlgorithm: in.SigningAlgorithm}, nil
 }
 
-func (s *Service) signer(ctx context.Context, given *string, a types.SigningAlgorithmSpec, mt types.MessageType, operation string) (*key, *seal.Material, error) {
+func (s *Service) signer(ctx context.Context, given *string, a types.SigningAlgorithmSpec, operation string) (*key, *seal.Material, error) {
 	k, m, err := s.use(ctx, given, seal.SignVerify, operation)
 	if err != nil {
 		return nil, nil, err
 	}
 	if !has(k.Spec.SigningAlgorithms(), a) {
 		return nil, nil, incompatible(a, k.Spec)
-	}
-	if mt == types.MessageTypeExternalMu {
-		return nil, nil, invalid("Message type %s is incompatible with key spec %s.", mt, k.Spec)
 	}
 	return k, m, nil
 }
@@ -75,14 +72,20 @@ func has[A, B ~string](list []A, name B) bool {
 	return false
 }
 
-func signError(err error, a types.SigningAlgorithmSpec) error {
+// signError says in AWS's words what engine/seal refused. That the spec has the
+// algorithm is known by then, so only the message's type can be incompatible.
+func (k *key) signError(err error, a types.SigningAlgorithmSpec, mt types.MessageType) error {
 	switch {
 	case errors.Is(err, seal.ErrInvalidSignature):
 		return &types.KMSInvalidSignatureException{}
+	case errors.Is(err, seal.ErrInvalidLength) && mt == types.MessageTypeExternalMu:
+		return invalid("External Mu is invalid length for algorithm %s.", a)
 	case errors.Is(err, seal.ErrInvalidLength):
 		return invalid("Digest is invalid length for algorithm %s.", a)
+	case errors.Is(err, seal.ErrIncompatible):
+		return invalid("Message type %s is incompatible with key spec %s.", orRaw(mt), k.Spec)
 	default:
-		return err
+		return k.ended(err)
 	}
 }
 
@@ -94,7 +97,7 @@ func (s *Service) GenerateMac(ctx context.Context, in *kms.GenerateMacInput) (*k
 	}
 	mac, err := m.GenerateMac(seal.MacAlgorithm(in.MacAlgorithm), in.Message)
 	if err != nil {
-		return nil, err
+		return nil, k.ended(err)
 	}
 	if err := checkDryRun(in.DryRun); err != nil {
 		return nil, err
@@ -114,7 +117,7 @@ func (s *Service) VerifyMac(ctx context.Context, in *kms.VerifyMacInput) (*kms.V
 		return nil, &types.KMSInvalidMacException{}
 	}
 	if err != nil {
-		return nil, err
+		return nil, k.ended(err)
 	}
 	if err := checkDryRun(in.DryRun); err != nil {
 		return nil, err

@@ -91,14 +91,14 @@ func TestTagsDecide(t *testing.T) {
 	}
 	want(t, use(mine), "")
 	want(t, use(yours), "AccessDeniedException: ")
-	make := func(list ...types.Tag) error {
+	fresh := func(list ...types.Tag) error {
 		_, err := c.CreateKey(t.Context(), &kms.CreateKeyInput{Tags: list})
 		return err
 	}
-	want(t, make(), "")
-	want(t, make(tag("team", "red"), tag("env", "test")), "")
-	want(t, make(tag("team", "blue")), "AccessDeniedException: User: arn:aws:iam::"+account+":user/red is not authorized to perform: kms:TagResource")
-	want(t, make(tag("team", "red"), tag("cost", "1")), "AccessDeniedException: ")
+	want(t, fresh(), "")
+	want(t, fresh(tag("team", "red"), tag("env", "test")), "")
+	want(t, fresh(tag("team", "blue")), "AccessDeniedException: User: arn:aws:iam::"+account+":user/red is not authorized to perform: kms:TagResource")
+	want(t, fresh(tag("team", "red"), tag("cost", "1")), "AccessDeniedException: ")
 	change := func(list ...types.Tag) error {
 		_, err := c.TagResource(t.Context(), &kms.TagResourceInput{KeyId: mine.KeyId, Tags: list})
 		return err

@@ -64,10 +64,10 @@ func New(c Config) *Service {
 // state: CloudTrail calls all of them read-only.
 func (s *Service) Operations() []wire.Operation {
 	return []wire.Operation{
-		wire.Op(s.onRole, s.AssumeRole, wire.ReadOnly),
+		wire.Op(s.onRole, s.AssumeRole, wire.Answered),
 
-		wire.Op(s.onSession, s.GetSessionToken),
-		wire.Op(s.onFederation, s.GetFederationToken),
+		wire.Op(s.onSession, s.GetSessionToken, wire.Answered),
+		wire.Op(s.onFederation, s.GetFederationToken, wire.Answered),
 
 		wire.Op(s.onIdentity, s.GetCallerIdentity),
 		wire.Op(s.onAccessKey, s.GetAccessKeyInfo),

@@ -197,8 +197,8 @@ func TestGetFederationToken(t *testing.T) {
 	if p.Session.Policies == nil || len(p.Session.Policies) != 0 {
 		t.Errorf("session policies %#v: want an empty list, which allows nothing", p.Session.Policies)
 	}
-	if p.Session.IssuerID != alice.ID || out.PackedPolicySize != nil {
-		t.Errorf("issuer %s, packed size %v", p.Session.IssuerID, out.PackedPolicySize)
+	if size := out.PackedPolicySize; p.Session.IssuerID != alice.ID || size != nil { //nolint:staticcheck // AWS still answers what the SDK calls deprecated
+		t.Errorf("issuer %s, packed size %v", p.Session.IssuerID, size)
 	}
 	request.Policy = aws.String(policy(mayAssume))
 	if _, p = federate(); len(p.Session.Policies) != 1 {

@@ -41,4 +41,4 @@ const trail = new CloudTrailClient(options);
 const { Events } = await trail.send(new LookupEventsCommand({
   LookupAttributes: [{ AttributeKey: "ResourceName", AttributeValue: key.Arn }],
 }));
-assert.deepEqual(new Set(Events.map((e) => e.EventName)), new Set(["Encrypt", "Decrypt"]));
+assert.deepEqual(new Set(Events.map((e) => e.EventName)), new Set(["CreateKey", "Encrypt", "Decrypt"]));

@@ -47,7 +47,7 @@ func (b *ballast) ready() error {
 	if !b.gone.Load() {
 		return nil
 	}
-	if free, err := b.fs.GetDiskUsage(b.dir); err == nil && free.AvailBytes < uint64(2*b.size) {
+	if free, err := b.fs.GetDiskUsage(b.dir); err == nil && free.AvailBytes < uint64(2*b.size) { //nolint:gosec // a size, never negative
 		return fmt.Errorf("store %s: %w: %d MiB are free, %d MiB are needed", b.dir, store.ErrFull, free.AvailBytes>>20, 2*b.size>>20)
 	}
 	b.fill()

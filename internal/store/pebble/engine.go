@@ -193,7 +193,7 @@ func (e *Engine) Stats() store.EngineStats {
 	m := e.db.Metrics()
 	return store.EngineStats{
 		DiskBytes:   m.DiskSpaceUsage(),
-		MemoryBytes: m.MemTable.Size + m.MemTable.ZombieSize + uint64(m.BlockCache.Size),
+		MemoryBytes: m.MemTable.Size + m.MemTable.ZombieSize + uint64(m.BlockCache.Size), //nolint:gosec // a size, never negative
 		Applied:     store.Rev{Lo: e.applied.Load()},
 		Durable:     store.Rev{Lo: e.synced.Load()},
 		ReadOnly:    e.ballast.spent(),

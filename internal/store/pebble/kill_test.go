@@ -46,7 +46,9 @@ func writeForEver(dir string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(out, "open 0 0")
+	if _, err := fmt.Fprintln(out, "open 0 0"); err != nil {
+		return err
+	}
 	var first [killSlotsAll]uint64
 	for i := range first {
 		if _, err := fmt.Fscan(os.Stdin, &first[i]); err != nil {
@@ -65,11 +67,15 @@ func writeSlots(db *store.DB, out io.Writer, w int, next []uint64) error {
 		n := &next[i%slotsEach]
 		*n++
 		slot := w*slotsEach + i%slotsEach
-		fmt.Fprintf(out, "start %d %d\n", slot, *n)
+		if _, err := fmt.Fprintf(out, "start %d %d\n", slot, *n); err != nil {
+			return err
+		}
 		if err := db.Update(context.Background(), func(tx *store.Tx) error { return operate(tx, uint64(slot), *n) }); err != nil {
 			return err
 		}
-		fmt.Fprintf(out, "ack %d %d\n", slot, *n)
+		if _, err := fmt.Fprintf(out, "ack %d %d\n", slot, *n); err != nil {
+			return err
+		}
 	}
 }
 
@@ -95,7 +101,9 @@ func killCycle(t *testing.T, dir string, l *ledger, life time.Duration) {
 		t.Fatal(err)
 	}
 	for i := range l.started {
-		fmt.Fprintln(in, l.started[i].Load())
+		if _, err := fmt.Fprintln(in, l.started[i].Load()); err != nil {
+			t.Fatal(err)
+		}
 	}
 	follow(t, out, l, func() { time.AfterFunc(life, func() { _ = cmd.Process.Kill() }) })
 	_ = cmd.Wait() // killed

@@ -81,32 +81,32 @@ func appendBool(dst []byte, v bool) []byte {
 // years does not fit one 64-bit count of nanoseconds.
 func appendTime(dst []byte, t time.Time) []byte {
 	dst = append(dst, kindTime)
-	dst = binary.BigEndian.AppendUint64(dst, uint64(t.Unix())^signBit)
-	return binary.BigEndian.AppendUint32(dst, uint32(t.Nanosecond()))
+	dst = binary.BigEndian.AppendUint64(dst, uint64(t.Unix())^signBit) //nolint:gosec // the bits, with the sign turned so that they sort
+	return binary.BigEndian.AppendUint32(dst, uint32(t.Nanosecond())) //nolint:gosec // below 1e9
 }
 
 func appendInt(dst []byte, v int64) []byte {
 	if v >= 0 {
 		return appendUint(dst, uint64(v))
 	}
-	magnitude := -uint64(v)
+	magnitude := -uint64(v) //nolint:gosec // two's complement: right for the least int64 too
 	n := byteLen(magnitude)
-	return appendLow(append(dst, kindZero-byte(n)), ^magnitude, n)
+	return appendLow(append(dst, kindZero-n), ^magnitude, n)
 }
 
 func appendUint(dst []byte, v uint64) []byte {
 	n := byteLen(v)
-	return appendLow(append(dst, kindZero+byte(n)), v, n)
+	return appendLow(append(dst, kindZero+n), v, n)
 }
 
 // appendLow adds the n lowest bytes of v, highest first.
-func appendLow(dst []byte, v uint64, n int) []byte {
+func appendLow(dst []byte, v uint64, n byte) []byte {
 	var buf [8]byte
 	binary.BigEndian.PutUint64(buf[:], v)
 	return append(dst, buf[8-n:]...)
 }
 
-func byteLen(v uint64) int { return (bits.Len64(v) + 7) / 8 }
+func byteLen(v uint64) byte { return byte((bits.Len64(v) + 7) / 8) } //nolint:gosec // 0 to 8
 
 // Decode returns the values of a whole tuple: nil, []byte, string, int64 (uint64
 // where it doesn't fit), bool or time.Time in UTC. It fails on bytes that Append
@@ -202,7 +202,7 @@ func unescape(body []byte) []byte {
 }
 
 func decodeTime(body []byte, n int) (any, int, error) {
-	sec := int64(binary.BigEndian.Uint64(body) ^ signBit)
+	sec := int64(binary.BigEndian.Uint64(body) ^ signBit) //nolint:gosec // undoes appendTime
 	nsec := binary.BigEndian.Uint32(body[8:])
 	if nsec >= uint32(time.Second) {
 		return nil, 0, malformed(body)
@@ -219,12 +219,12 @@ func decodeInt(b []byte, n int) (any, int, error) {
 		}
 		v = v<<8 | uint64(c)
 	}
-	if byteLen(v) != n-1 || negative && v > signBit { // not the shortest form, or below int64
+	if int(byteLen(v)) != n-1 || negative && v > signBit { // not the shortest form, or below int64
 		return nil, 0, malformed(b)
 	}
 	switch {
 	case negative:
-		return int64(-v), n, nil
+		return int64(-v), n, nil //nolint:gosec // undoes appendInt: v is at most signBit
 	case v < signBit:
 		return int64(v), n, nil
 	}

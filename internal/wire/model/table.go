@@ -47,7 +47,7 @@ func ParseTable(text string) (*Table, error) {
 		return nil, fmt.Errorf("%d parts, want a head, operations and shapes", len(parts))
 	}
 	t := &Table{operations: section(parts[1]), shapes: section(parts[2])}
-	return t, t.Metadata.parse(parts[0])
+	return t, t.parse(parts[0])
 }
 
 // Operation returns the operation of that name.

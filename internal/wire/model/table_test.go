@@ -63,7 +63,7 @@ func TestLines(t *testing.T) {
 			want.Members = append(want.Members, model.Member{
 				Name: name.Draw(rt, "member"), Shape: name.Draw(rt, "shape"), Required: rapid.Bool().Draw(rt, "required"),
 				WireName: rapid.StringMatching(`[a-z-]{0,8}`).Draw(rt, "wire"),
-				Location: model.Location(rapid.IntRange(0, 5).Draw(rt, "location")), //nolint:gosec // in range
+				Location: model.Location(rapid.IntRange(0, 5).Draw(rt, "location")),
 			})
 		}
 		table, err := model.ParseTable("service:x\n\nOp\tmethod:POST\n\n" + string(want.AppendLine(nil)) + "\n")

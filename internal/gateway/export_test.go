@@ -1,0 +1,4 @@
+package gateway
+
+// BucketOf is how the gateway reads a virtual-host name.
+var BucketOf = bucketOf

@@ -1,0 +1,6 @@
+package iam
+
+const (
+	mfaNoun      = "mfa"
+	mfaInUseNoun = "mfa-in-use"
+)

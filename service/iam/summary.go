@@ -1,0 +1,70 @@
+package iam
+
+import (
+	"context"
+
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+
+	"github.com/garrison-cloud/garrison/internal/store"
+	"github.com/garrison-cloud/garrison/internal/wire"
+)
+
+func (s *Service) summaryOperations() []wire.Operation {
+	return []wire.Operation{op(onAny[iam.GetAccountSummaryInput], s.GetAccountSummary)}
+}
+
+// GetAccountSummary returns what the account has of everything, and may have.
+func (s *Service) GetAccountSummary(ctx context.Context, _ *iam.GetAccountSummaryInput) (*iam.GetAccountSummaryOutput, error) {
+	account := wire.CallFrom(ctx).Account()
+	out := limits()
+	err := s.db.View(ctx, func(tx *store.Tx) error {
+		for key, noun := range map[types.SummaryKeyType]string{
+			types.SummaryKeyTypeUsers: users.noun, types.SummaryKeyTypeGroups: groups.noun, "Roles": roles.noun,
+			types.SummaryKeyTypePolicies: policyNoun, types.SummaryKeyTypePolicyVersionsInUse: versionNoun,
+			"InstanceProfiles": instanceProfileNoun, types.SummaryKeyTypeMFADevices: mfaNoun,
+			types.SummaryKeyTypeMFADevicesInUse: mfaInUseNoun,
+		} {
+			t, err := counted(tx, account, noun)
+			if err != nil {
+				return err
+			}
+			out[string(key)] = int32(t.Count)
+		}
+		row, err := accountIn(tx, account, s.now())
+		if err != nil {
+			return err
+		}
+		for _, id := range row.Keys {
+			k, err := accessKeys.Get(tx, account, id)
+			if err != nil {
+				return err
+			}
+			if k.Active {
+				out[string(types.SummaryKeyTypeAccountAccessKeysPresent)] = 1
+			}
+		}
+		if row.MFA != "" {
+			out[string(types.SummaryKeyTypeAccountMFAEnabled)] = 1
+		}
+		return nil
+	})
+	return &iam.GetAccountSummaryOutput{SummaryMap: out}, err
+}
+
+// limits are the quotas of the summary, and its facts that are 0 for every
+// account: the account's root signs in by access key alone, and there are neither
+// server nor signing certificates.
+func limits() map[string]int32 {
+	return map[string]int32{
+		"UsersQuota": maxUsers, "GroupsQuota": maxGroupsOfAccount, "RolesQuota": maxRoles, "PoliciesQuota": maxPolicies,
+		"InstanceProfilesQuota": maxInstanceProfiles, "PolicySizeQuota": maxPolicy, "PolicyVersionsInUseQuota": maxVersionsInUse,
+		"VersionsPerPolicyQuota": maxVersions, "AssumeRolePolicySizeQuota": maxTrust,
+		"UserPolicySizeQuota": int32(users.inline), "GroupPolicySizeQuota": int32(groups.inline), "RolePolicySizeQuota": int32(roles.inline),
+		"AttachedPoliciesPerUserQuota": maxAttached, "AttachedPoliciesPerGroupQuota": maxAttached, "AttachedPoliciesPerRoleQuota": maxAttached,
+		"GroupsPerUserQuota": maxGroups, "AccessKeysPerUserQuota": maxKeys,
+		"GlobalEndpointTokenVersion": 1,
+		"AccountMFAEnabled":          0, "AccountAccessKeysPresent": 0, "AccountPasswordPresent": 0, "AccountSigningCertificatesPresent": 0,
+		"ServerCertificates": 0, "ServerCertificatesQuota": 0, "SigningCertificatesPerUserQuota": 0, "Providers": 0,
+	}
+}
