@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"sync"
@@ -41,9 +42,7 @@ func (c *client) send(ctx context.Context, signer *v4.Signer) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	for k, v := range c.op.header {
-		r.Header[k] = v
-	}
+	maps.Copy(r.Header, c.op.header)
 	if err := signer.SignHTTP(ctx, c.creds, r, c.sum, c.op.service, "us-east-1", time.Now()); err != nil {
 		return nil, err
 	}
@@ -51,7 +50,7 @@ func (c *client) send(ctx context.Context, signer *v4.Signer) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }() // it is read to its end
 	b, err := io.ReadAll(resp.Body)
 	if err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -54,13 +55,13 @@ type options struct {
 	start    bool
 }
 
-func run(ctx context.Context, o options) error {
+func run(ctx context.Context, o options) (err error) {
 	if o.dir == "" {
 		dir, err := os.MkdirTemp("", "garrison-load-")
 		if err != nil {
 			return err
 		}
-		defer os.RemoveAll(dir)
+		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 		o.dir = dir
 	}
 	binary, err := build(ctx, o.dir)

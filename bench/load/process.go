@@ -20,7 +20,7 @@ import (
 // build makes the binary that is measured.
 func build(ctx context.Context, dir string) (string, error) {
 	path := filepath.Join(dir, "garrison")
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", path, "./cmd/garrison")
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", path, "./cmd/garrison") //nolint:gosec // the name of a file that is made here
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build garrison: %w\n%s", err, out)
@@ -35,7 +35,7 @@ type process struct {
 }
 
 func start(ctx context.Context, addr, path string, args ...string) (*process, error) {
-	cmd := exec.CommandContext(ctx, path, args...)
+	cmd := exec.CommandContext(ctx, path, args...) //nolint:gosec // what build made, or this very program
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	if err := cmd.Start(); err != nil {
@@ -85,18 +85,19 @@ func freeAddr() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer l.Close()
-	return l.Addr().String(), nil
+	return l.Addr().String(), l.Close()
 }
 
+// stop ends the process, which may have ended by itself.
 func (p *process) stop() {
-	p.cmd.Process.Signal(syscall.SIGTERM)
-	p.cmd.Wait()
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	_ = p.cmd.Wait()
 }
 
+// kill ends it without a chance to save anything.
 func (p *process) kill() {
-	p.cmd.Process.Kill()
-	p.cmd.Wait()
+	_ = p.cmd.Process.Kill()
+	_ = p.cmd.Wait()
 }
 
 // cpu is the processor time that the process has used so far.
@@ -129,7 +130,7 @@ func (p *process) rss() int {
 
 // credentials asks the binary for the root access key of its data directory.
 func credentials(ctx context.Context, binary, dir string) (aws.Credentials, error) {
-	out, err := exec.CommandContext(ctx, binary, "env", "--shell", "sh", "--data", filepath.Join(dir, "data")).Output()
+	out, err := exec.CommandContext(ctx, binary, "env", "--shell", "sh", "--data", filepath.Join(dir, "data")).Output() //nolint:gosec // what build made
 	if err != nil {
 		return aws.Credentials{}, fmt.Errorf("garrison env: %w", err)
 	}

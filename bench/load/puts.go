@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -26,7 +27,7 @@ const putSize = 512
 
 // storePuts measures the store's own durable puts from n writers: the reference
 // for what creates something.
-func storePuts(ctx context.Context, dir string, n int, d time.Duration) (result, error) {
+func storePuts(ctx context.Context, dir string, n int, d time.Duration) (_ result, err error) {
 	engine, err := pebble.Open(dir, pebble.Options{})
 	if err != nil {
 		return result{}, err
@@ -35,11 +36,11 @@ func storePuts(ctx context.Context, dir string, n int, d time.Duration) (result,
 	if err != nil {
 		return result{}, err
 	}
-	db, err := store.Open(engine, store.Options{Root: root, Clock: clock.System{}})
+	db, err := store.Open(engine, store.Options{Root: root, Clock: clock.System{}}) //nolint:contextcheck // a store is opened whole or not at all: Open takes no context
 	if err != nil {
 		return result{}, err
 	}
-	defer db.Close()
+	defer func() { err = errors.Join(err, db.Close()) }()
 	var (
 		wg      sync.WaitGroup
 		mu      sync.Mutex // guards all and failure

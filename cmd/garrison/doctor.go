@@ -28,6 +28,14 @@ type finding struct {
 	what, mend string
 }
 
+// line is the finding as it is printed.
+func (f finding) line() string {
+	if f.mend == "" {
+		return "ok    " + f.what + "\n"
+	}
+	return "FAIL  " + f.what + "\n      → " + f.mend + "\n"
+}
+
 // errUnwell ends the command with a failure after all checks were printed.
 var errUnwell = errors.New("something needs mending; see above")
 
@@ -44,13 +52,9 @@ func (c *doctorCmd) Run(stdout io.Writer) error {
 		if f.what == "" {
 			continue
 		}
-		mark := "ok  "
-		if f.mend != "" {
-			mark, unwell = "FAIL", true
-		}
-		fmt.Fprintf(stdout, "%s  %s\n", mark, f.what)
-		if f.mend != "" {
-			fmt.Fprintf(stdout, "      → %s\n", f.mend)
+		unwell = unwell || f.mend != ""
+		if _, err := io.WriteString(stdout, f.line()); err != nil {
+			return err
 		}
 	}
 	if unwell {
@@ -141,8 +145,7 @@ func (c *doctorCmd) diskSync() finding {
 	if err != nil {
 		return finding{fmt.Sprintf("cannot write in %s: %v", dir, err), "let this user write there, or choose another with --data"}
 	}
-	defer os.Remove(f.Name())
-	defer f.Close()
+	defer func() { _ = errors.Join(f.Close(), os.Remove(f.Name())) }() // what was measured counts all the same
 	const rounds = 8
 	begun := clock.System{}.Now()
 	for range rounds {
@@ -184,13 +187,14 @@ func (c *doctorCmd) opsPort() finding {
 func port(flag, addr, ops string) finding {
 	l, err := net.Listen("tcp", addr)
 	if err == nil {
-		l.Close()
+		err = l.Close()
+	}
+	switch {
+	case err == nil:
 		return finding{what: addr + " is free"}
-	}
-	if !errors.Is(err, syscall.EADDRINUSE) {
+	case !errors.Is(err, syscall.EADDRINUSE):
 		return finding{err.Error(), "choose another address with " + flag}
-	}
-	if healthy(ops) {
+	case healthy(ops):
 		return finding{what: addr + " is in use by a garrison that is well"}
 	}
 	return finding{addr + " is in use by another program", "stop it, or choose another address with " + flag}
@@ -207,6 +211,5 @@ func healthy(ops string) bool {
 	if err != nil {
 		return false
 	}
-	defer resp.Body.Close()
-	return resp.StatusCode == http.StatusOK
+	return resp.Body.Close() == nil && resp.StatusCode == http.StatusOK
 }

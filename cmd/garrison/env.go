@@ -37,8 +37,8 @@ func (c *envCmd) Run(stdout io.Writer) error {
 	if c.Profile != "" {
 		return writeProfile(stdout, c.Profile, creds)
 	}
-	printExports(stdout, c.shell(), creds)
-	return nil
+	_, err = io.WriteString(stdout, exports(c.shell(), creds))
+	return err
 }
 
 func (c *envCmd) credentials() (server.Credentials, error) {
@@ -104,24 +104,30 @@ func variables(c server.Credentials) [][2]string {
 	return out
 }
 
-func printExports(w io.Writer, shell string, c server.Credentials) {
+// exports is what the shell is to evaluate.
+func exports(shell string, c server.Credentials) string {
+	var b strings.Builder
 	for _, v := range variables(c) {
 		quoted := "'" + strings.ReplaceAll(v[1], "'", `'\''`) + "'"
 		switch shell {
 		case "fish":
-			fmt.Fprintf(w, "set -gx %s %s\n", v[0], quoted)
+			fmt.Fprintf(&b, "set -gx %s %s\n", v[0], quoted)
 		case "powershell":
-			fmt.Fprintf(w, "$Env:%s = '%s'\n", v[0], strings.ReplaceAll(v[1], "'", "''"))
+			fmt.Fprintf(&b, "$Env:%s = '%s'\n", v[0], strings.ReplaceAll(v[1], "'", "''"))
 		default:
-			fmt.Fprintf(w, "export %s=%s\n", v[0], quoted)
+			fmt.Fprintf(&b, "export %s=%s\n", v[0], quoted)
 		}
 	}
-	if shell != "powershell" { // a session token left over from elsewhere would spoil every signature
-		unset := map[string]string{"fish": "set -e AWS_SESSION_TOKEN", "sh": "unset AWS_SESSION_TOKEN"}
-		fmt.Fprintln(w, unset[shell])
-		return
+	// A session token left over from elsewhere would spoil every signature.
+	switch shell {
+	case "fish":
+		b.WriteString("set -e AWS_SESSION_TOKEN\n")
+	case "powershell":
+		b.WriteString("Remove-Item Env:AWS_SESSION_TOKEN -ErrorAction SilentlyContinue\n")
+	default:
+		b.WriteString("unset AWS_SESSION_TOKEN\n")
 	}
-	fmt.Fprintln(w, "Remove-Item Env:AWS_SESSION_TOKEN -ErrorAction SilentlyContinue")
+	return b.String()
 }
 
 // writeProfile puts the profile into the user's AWS files, in place of one of
@@ -146,8 +152,8 @@ func writeProfile(w io.Writer, name string, c server.Credentials) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "wrote the profile %s to %s and %s; use it:  aws --profile %s kms list-keys\n", name, config, secrets, name)
-	return nil
+	_, err = fmt.Fprintf(w, "wrote the profile %s to %s and %s; use it:  aws --profile %s kms list-keys\n", name, config, secrets, name)
+	return err
 }
 
 func fileFrom(variable, otherwise string) string {
@@ -160,7 +166,7 @@ func fileFrom(variable, otherwise string) string {
 // setSection replaces or appends one section of an INI file, and leaves the
 // rest as it is.
 func setSection(path, section string, lines []string) error {
-	old, err := os.ReadFile(path)
+	old, err := os.ReadFile(path) //nolint:gosec // the user's own AWS files
 	if err != nil && !os.IsNotExist(err) {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/garrison-cloud/garrison/internal/clock"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -72,19 +74,18 @@ func freeAddr() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer l.Close()
-	return l.Addr().String(), nil
+	return l.Addr().String(), l.Close()
 }
 
 // await ADDR waits until a server answers there.
 func await(ts *testscript.TestScript, _ bool, args []string) {
-	deadline := time.Now().Add(20 * time.Second)
-	for time.Now().Before(deadline) {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	for clock.Sleep(ctx, clock.System{}, 5*time.Millisecond) == nil {
 		if resp, err := http.Get("http://" + args[0]); err == nil {
-			resp.Body.Close()
+			_ = resp.Body.Close()
 			return
 		}
-		time.Sleep(5 * time.Millisecond)
 	}
 	ts.Fatalf("nothing answers on %s", args[0])
 }

@@ -43,7 +43,7 @@ func (c *serveCmd) Run(stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	c.greet(stdout, s)
+	_, _ = io.WriteString(stdout, c.greeting(s)) // a server serves even if nobody reads this
 	return s.Run(ctx)
 }
 
@@ -68,8 +68,8 @@ func (c *serveCmd) logger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(os.Stderr, o))
 }
 
-// greet says in three lines how to use the server.
-func (c *serveCmd) greet(w io.Writer, s *server.Server) {
+// greeting says in three lines how to use the server.
+func (c *serveCmd) greeting(s *server.Server) string {
 	where, env := "in memory, gone when it stops", "garrison env --dev"
 	if data := c.config().Data; data != "" {
 		where, env = "in "+data, "garrison env --data "+data
@@ -80,13 +80,12 @@ func (c *serveCmd) greet(w io.Writer, s *server.Server) {
 	if c.Listen != server.DefaultListen && c.Data == "" && c.Dev {
 		env += " --endpoint " + s.URL()
 	}
-	fmt.Fprintf(w, "garrison serves %s, state %s\n", s.URL(), where)
-	fmt.Fprintf(w, "to use it:  eval \"$(%s)\"  then e.g.  aws kms create-key\n", env)
+	stop := "stop with Ctrl-C\n"
 	if ops := s.OpsURL(); ops != "" {
-		fmt.Fprintf(w, "health and metrics: %s/_garrison/health, %s/metrics; stop with Ctrl-C\n", ops, ops)
-	} else {
-		fmt.Fprintln(w, "stop with Ctrl-C")
+		stop = fmt.Sprintf("health and metrics: %s/_garrison/health, %s/metrics; %s", ops, ops, stop)
 	}
+	return fmt.Sprintf("garrison serves %s, state %s\nto use it:  eval \"$(%s)\"  then e.g.  aws kms create-key\n%s",
+		s.URL(), where, env, stop)
 }
 
 // defaultData is the data directory of a user who named none (XDG Base

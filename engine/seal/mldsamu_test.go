@@ -105,11 +105,40 @@ func TestHintsHaveOneEncoding(t *testing.T) {
 		{"falling", []byte{3, 2, 0, 0, 2, 2}, false},
 		{"twice the same", []byte{3, 3, 0, 0, 2, 2}, false},
 		{"rows that end before they begin", []byte{1, 2, 0, 0, 2, 1}, false},
+		{"a row that takes back position 0", []byte{0, 0, 0, 0, 1, 0}, false},
 		{"a row beyond the end", []byte{1, 2, 3, 4, 4, 5}, false},
 		{"bytes behind the last", []byte{1, 2, 0, 7, 1, 2}, false},
 	} {
 		if _, got := v.decodeHints(tt.encoded); got != tt.want {
 			t.Errorf("%s: decodeHints = %t, want %t", tt.name, got, tt.want)
+		}
+	}
+}
+
+// TestResponseBound holds coefficients of z to less than gamma1 - beta, on either
+// side of zero (FIPS 204, Algorithm 8, step 13).
+func TestResponseBound(t *testing.T) {
+	t.Parallel()
+	for name, params := range lattices {
+		v := &muVerifier{lattice: latticeOf(params)}
+		bound := int(v.gamma1 - v.beta)
+		for c, want := range map[int]bool{
+			0: true, bound - 1: true, 1 - bound: true, bound: false, -bound: false, int(v.gamma1): false, 1 - int(v.gamma1): false,
+		} {
+			var encoded []byte
+			for s := range v.l {
+				p := poly{}
+				for i := range p {
+					p[i] = v.gamma1
+				}
+				if s == v.l-1 {
+					p[ringN-1] = uint32(int(v.gamma1) - c)
+				}
+				encoded = p.appendPacked(encoded, v.zBits)
+			}
+			if _, got := v.decodeZ(encoded); got != want {
+				t.Errorf("%s: decodeZ of %d = %t, want %t", name, c, got, want)
+			}
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/garrison-cloud/garrison/internal/sigv4"
 	"github.com/garrison-cloud/garrison/internal/wire"
@@ -17,6 +18,9 @@ import (
 // maxBody bounds a body that is held in memory. No operation that does not
 // stream takes more.
 const maxBody = 8 << 20
+
+// bodyTimeout is how long a body that is held in memory may take to arrive.
+const bodyTimeout = time.Minute
 
 // route finds out which operation of which service in which Region is called,
 // and in which protocol the answer must be.
@@ -220,7 +224,14 @@ func (x *exchange) readBody() error {
 	if x.body != nil || x.r.Body == nil {
 		return nil
 	}
+	// A client that sends its body drop by drop must not hold a call for ever. What
+	// cannot have a deadline is no connection.
+	conn := http.NewResponseController(x.w)
+	timed := conn.SetReadDeadline(x.g.Wall.Now().Add(bodyTimeout)) == nil
 	b, err := io.ReadAll(http.MaxBytesReader(x.w, x.r.Body, maxBody))
+	if timed {
+		err = errors.Join(err, conn.SetReadDeadline(time.Time{}))
+	}
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
 		return wire.RequestTooLarge.In(x.protocol, fmt.Sprintf("The request is larger than %d bytes.", maxBody))
 	}

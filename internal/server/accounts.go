@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -83,17 +82,16 @@ var ErrNoServer = errors.New("no server has been started on this data directory 
 
 // ReadCredentials reads what a server on the data directory wrote down.
 func ReadCredentials(data string) ([]Credentials, error) {
-	f, err := os.Open(CredentialsPath(data))
+	text, err := os.ReadFile(CredentialsPath(data))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("%s: %w", data, ErrNoServer)
 	}
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
 	var out []Credentials
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		line := strings.TrimSpace(lines.Text())
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSpace(line)
 		if strings.HasPrefix(line, "[") {
 			out = append(out, Credentials{})
 		}

@@ -35,7 +35,7 @@ type Server struct {
 	listener    net.Listener
 	ops         net.Listener // nil when switched off
 	tls         *tls.Config  // nil for HTTP
-	stopTraces  func(context.Context) error
+	stopTraces  func() error // nil without traces
 }
 
 func newID() string { return uuid.NewString() }
@@ -76,7 +76,9 @@ func (s *Server) buildGateway(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.stopTraces = stop
+	if stop != nil {
+		s.stopTraces = func() error { return stop(context.WithoutCancel(ctx)) }
+	}
 	s.gateway = gateway.New(s.services.gatewayConfig(&s.config, gateway.NewMetrics(s.metrics), tracer))
 	return nil
 }
@@ -149,7 +151,7 @@ func (s *Server) Run(ctx context.Context) error {
 		case <-serveCtx.Done():
 		case <-work.Done():
 		}
-		return errors.Join(drain(api, s.config.Drain), ops.Close())
+		return errors.Join(drain(ctx, api, s.config.Drain), ops.Close())
 	})
 	err := serving.Wait()
 	stopWork()
@@ -179,9 +181,10 @@ func (s *Server) apiServer() *http.Server {
 	}
 }
 
-// drain lets calls under way end, and cuts off those that take too long.
-func drain(api *http.Server, patience time.Duration) error {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+// drain lets calls under way end, and cuts off those that take too long. It is
+// for after ctx has ended.
+func drain(ctx context.Context, api *http.Server, patience time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
 	if err := api.Shutdown(ctx); err != nil {
 		return errors.Join(fmt.Errorf("drain: %w", err), api.Close())
@@ -207,7 +210,7 @@ func (s *Server) close() error {
 		}
 	}
 	if s.stopTraces != nil {
-		errs = append(errs, s.stopTraces(context.Background()))
+		errs = append(errs, s.stopTraces())
 	}
 	if s.storage != nil {
 		errs = append(errs, s.storage.close())

@@ -45,7 +45,7 @@ func openStorage(ctx context.Context, c *Config) (*storage, error) {
 	s := &storage{rooms: map[string]*room{}}
 	g, _ := errgroup.WithContext(ctx)
 	for _, name := range append([]string{global}, c.Regions...) {
-		g.Go(func() error { return s.open(c, root, name) })
+		g.Go(func() error { return s.open(c, root, name) }) //nolint:contextcheck // a store is opened whole or not at all: Open takes no context
 	}
 	if err := g.Wait(); err != nil {
 		return nil, errors.Join(err, s.close())

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"maps"
 	"net/http"
 	"reflect"
 	"strings"
@@ -13,6 +14,7 @@ import (
 
 func (s *Service) encodeError(p Protocol, e *Error, requestID string) *Response {
 	r := &Response{Status: e.Status, Header: make(http.Header, 4)}
+	maps.Copy(r.Header, e.Header)
 	identify(r.Header, p, requestID)
 	if e.Status == http.StatusNotModified {
 		return r // it has no body

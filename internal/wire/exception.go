@@ -29,6 +29,10 @@ func statusS3(code string) int {
 	case "BucketAlreadyExists", "BucketAlreadyOwnedByYou", "BucketNotEmpty", "InvalidBucketState", "OperationAborted",
 		"RestoreAlreadyInProgress", "ConditionalRequestConflict":
 		return http.StatusConflict
+	case "PermanentRedirect":
+		return http.StatusMovedPermanently
+	case "TemporaryRedirect", "Redirect":
+		return http.StatusTemporaryRedirect
 	case "MethodNotAllowed":
 		return http.StatusMethodNotAllowed
 	case "MissingContentLength":

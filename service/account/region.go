@@ -29,7 +29,7 @@ func (s *Service) ListRegions(_ context.Context, in *account.ListRegionsInput) (
 		if err == nil {
 			begin, err = strconv.Atoi(string(at))
 		}
-		if err != nil || begin > len(s.regions) {
+		if err != nil || begin < 0 || begin > len(s.regions) {
 			return nil, invalid("The NextToken is not valid.")
 		}
 	}

@@ -226,6 +226,9 @@ func (s *Service) onList(context.Context, *cloudwatch.ListMetricsInput) (authz.T
 	return authz.Any(), nil
 }
 
-func finite(f float64) bool {
-	return !math.IsNaN(f) && !math.IsInf(f, 0) && math.Abs(f) <= math.MaxFloat64/2
-}
+// maxMagnitude bounds what a value may be (CloudWatch API Reference, MetricDatum,
+// Value). What is within it adds up for ever without becoming infinite.
+const maxMagnitude = 0x1p360
+
+// finite reports whether a value may be kept; NaN compares as false.
+func finite(f float64) bool { return math.Abs(f) <= maxMagnitude }

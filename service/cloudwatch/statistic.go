@@ -59,6 +59,9 @@ func statsOfValues(values, counts []float64) (stats, error) {
 		if len(counts) > 0 {
 			n = counts[i]
 		}
+		if !(n >= 0) {
+			return stats{}, invalid("The collection Counts must hold no negative numbers.")
+		}
 		total.add(stats{n, v * n, v, v})
 	}
 	return checked(total)

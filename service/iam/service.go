@@ -63,7 +63,7 @@ func (s *Service) Operations() []wire.Operation {
 		s.userOperations(), s.groupOperations(), s.roleOperations(), s.accessKeyOperations(),
 		s.inlineOperations(), s.policyOperations(), s.attachmentOperations(), s.tagOperations(),
 		s.aliasOperations(), s.passwordPolicyOperations(), s.loginProfileOperations(), s.summaryOperations(),
-		s.instanceProfileOperations(), s.linkedRoleOperations(),
+		s.instanceProfileOperations(), s.linkedRoleOperations(), s.simulationOperations(),
 	} {
 		out = append(out, noun...)
 	}

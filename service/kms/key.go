@@ -44,6 +44,8 @@ func (s *Service) CreateKey(ctx context.Context, in *kms.CreateKeyInput) (*kms.C
 	if err != nil {
 		return nil, err
 	}
+	// Before the write, so that the event promised with it names the key.
+	call.Made = append(call.Made, wire.Resource{ARN: k.arn(), Type: keyType})
 	err = s.db.Update(ctx, func(tx *store.Tx) error {
 		if err := keys.Insert(tx, k); err != nil {
 			return err
@@ -53,7 +55,6 @@ func (s *Service) CreateKey(ctx context.Context, in *kms.CreateKeyInput) (*kms.C
 	if err != nil {
 		return nil, err
 	}
-	call.Made = append(call.Made, wire.Resource{ARN: k.arn(), Type: keyType})
 	return &kms.CreateKeyOutput{KeyMetadata: k.metadata()}, nil
 }
 

@@ -2,9 +2,15 @@
 thing that is not as it is at AWS."""
 
 import json
+import os
 from datetime import datetime, timedelta, timezone
 
-import botocore.session
+try:
+    import botocore
+except ImportError:
+    import awscli  # version 2 brings a botocore of its own, which can be imported from here on
+
+from botocore import session
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
@@ -20,7 +26,8 @@ def client(service, credentials=None):
             "aws_secret_access_key": credentials["SecretAccessKey"],
             "aws_session_token": credentials.get("SessionToken"),
         }
-    return botocore.session.get_session().create_client(service, config=OPTIONS, **given)
+    # Named here as well: botocore before 1.31 does not look at the variable.
+    return session.get_session().create_client(service, config=OPTIONS, endpoint_url=os.environ["AWS_ENDPOINT_URL"], **given)
 
 
 def equal(got, want):
@@ -115,16 +122,16 @@ def sessions(iam, sts, user, access, key):
     whole = theirs.assume_role(ExternalId="secret-word", **assume)
     client("kms", whole["Credentials"]).encrypt(KeyId=key["KeyId"], Plaintext=b"as the role may")
 
-    session = theirs.assume_role(
+    less = theirs.assume_role(
         ExternalId="secret-word", Policy=document(Effect="Allow", Action="kms:DescribeKey", Resource="*"), **assume)
-    arn = session["AssumedRoleUser"]["Arn"]
-    equal(client("sts", session["Credentials"]).get_caller_identity()["Arn"], arn)
-    kms = client("kms", session["Credentials"])
+    arn = less["AssumedRoleUser"]["Arn"]
+    equal(client("sts", less["Credentials"]).get_caller_identity()["Arn"], arn)
+    kms = client("kms", less["Credentials"])
     equal(kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"]["KeyId"], key["KeyId"])
     message = refused("AccessDeniedException", 400, kms.encrypt, KeyId=key["KeyId"], Plaintext=b"more than the session may")
     contains(message, f"User: {arn} is not authorized to perform: kms:Encrypt")
     contains(message, "session policy")
-    without = dict(session["Credentials"], SessionToken=None)
+    without = dict(less["Credentials"], SessionToken=None)
     refused("UnrecognizedClientException", 400, client("kms", without).list_keys)
 
 

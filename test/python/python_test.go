@@ -42,8 +42,10 @@ func TestPython(t *testing.T) {
 func interpreter(t *testing.T) string {
 	t.Helper()
 	for _, python := range []string{"python3", ofAWS()} {
-		if python != "" && exec.CommandContext(t.Context(), python, "-c", "import botocore").Run() == nil {
-			return python
+		for _, library := range []string{"botocore", "awscli, botocore"} {
+			if python != "" && exec.CommandContext(t.Context(), python, "-c", "import "+library).Run() == nil {
+				return python
+			}
 		}
 	}
 	t.Fatal("no Python with botocore, which comes with the aws command line: bash test.sh installs it")

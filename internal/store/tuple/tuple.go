@@ -82,7 +82,7 @@ func appendBool(dst []byte, v bool) []byte {
 func appendTime(dst []byte, t time.Time) []byte {
 	dst = append(dst, kindTime)
 	dst = binary.BigEndian.AppendUint64(dst, uint64(t.Unix())^signBit) //nolint:gosec // the bits, with the sign turned so that they sort
-	return binary.BigEndian.AppendUint32(dst, uint32(t.Nanosecond())) //nolint:gosec // below 1e9
+	return binary.BigEndian.AppendUint32(dst, uint32(t.Nanosecond()))  //nolint:gosec // below 1e9
 }
 
 func appendInt(dst []byte, v int64) []byte {
