@@ -32,6 +32,8 @@ require (
 	pgregory.net/rapid v1.3.0
 )
 
+require github.com/skip2/go-qrcode v0.0.0-20200617195104-da1b6568686e
+
 require (
 	filippo.io/mldsa v1.0.0
 	github.com/DataDog/zstd v1.5.7 // indirect

@@ -209,7 +209,7 @@ func (l *Log) keepChunk(ctx context.Context, chunk []entry) error {
 	}
 	return l.db.Update(ctx, func(tx *store.Tx) error {
 		for _, b := range made {
-			if err := blocks.Put(tx, b); err != nil {
+			if err := blocks.Add(tx, b); err != nil {
 				return err
 			}
 		}

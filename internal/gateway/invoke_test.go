@@ -168,7 +168,9 @@ func TestInvokePanics(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, document(`"*"`))
 	r.keep(t)
-	r.createBucket = func(context.Context, *s3.CreateBucketInput) (*s3.CreateBucketOutput, error) { panic("broken invariant") }
+	r.createBucket = func(context.Context, *s3.CreateBucketInput) (*s3.CreateBucketOutput, error) {
+		panic("broken invariant")
+	}
 	caught := errors.New("none")
 	r.createKey = func(ctx context.Context, _ *kms.CreateKeyInput) (*kms.CreateKeyOutput, error) {
 		_, caught = gateway.Invoke[s3.CreateBucketOutput](ctx, r.Gateway, &s3.CreateBucketInput{Bucket: aws.String("b")})

@@ -180,8 +180,8 @@ func (r *rig) callIn(t *testing.T, region, who, operation, body string) (int, st
 // An event is what the tests look at of a CloudTrail event.
 type event struct {
 	EventName, EventSource, AWSRegion, ErrorCode, ErrorMessage, SourceIPAddress string
-	UserIdentity                                                               struct{ ARN, InvokedBy string }
-	RequestParameters, ResponseElements                                        map[string]any
+	UserIdentity                                                                struct{ ARN, InvokedBy string }
+	RequestParameters, ResponseElements                                         map[string]any
 }
 
 // events are a log's, oldest first.

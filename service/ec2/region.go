@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -48,20 +49,24 @@ func (s *Service) DescribeRegions(_ context.Context, in *ec2.DescribeRegionsInpu
 // matches applies EC2's filters: all must match, each by one of its values, in
 // which * and ? are wildcards.
 func matches(filters []types.Filter, have map[string]string) (bool, error) {
+	all := true
 	for _, f := range filters {
 		value, known := have[aws.ToString(f.Name)]
 		if !known {
 			return false, invalid(fmt.Sprintf("The filter '%s' is invalid", aws.ToString(f.Name)))
 		}
-		hit := slices.ContainsFunc(f.Values, func(pattern string) bool {
-			ok, err := path.Match(pattern, value)
-			return err == nil && ok
-		})
-		if !hit {
-			return false, nil
-		}
+		all = all && slices.ContainsFunc(f.Values, func(pattern string) bool { return like(pattern, value) })
 	}
-	return true, nil
+	return all, nil
+}
+
+// plain leaves path.Match no wildcards but EC2's own: * and ?, and \ before one
+// that is meant as it is (EC2 User Guide, "Filtering considerations").
+var plain = strings.NewReplacer(`\\`, `\\`, `\[`, `\[`, `[`, `\[`)
+
+func like(pattern, value string) bool {
+	ok, err := path.Match(plain.Replace(pattern), value)
+	return err == nil && ok
 }
 
 func invalid(message string) error {

@@ -64,6 +64,7 @@ func (s *Service) Operations() []wire.Operation {
 		s.inlineOperations(), s.policyOperations(), s.attachmentOperations(), s.tagOperations(),
 		s.aliasOperations(), s.passwordPolicyOperations(), s.loginProfileOperations(), s.summaryOperations(),
 		s.instanceProfileOperations(), s.linkedRoleOperations(), s.simulationOperations(),
+		s.detailsOperations(), s.mfaOperations(),
 	} {
 		out = append(out, noun...)
 	}

@@ -274,7 +274,9 @@ func (m *simulation) result(action, resource string) types.EvaluationResult {
 		MatchedStatements: m.matched(request, d), MissingContextValues: []string{},
 	}
 	if m.policies.HasBoundary {
-		within := engine.Evaluate(request, &engine.Policies{Identity: m.policies.Boundary, Resource: m.policies.Resource})
+		own := *request
+		own.ResourceAccount = ""
+		within := engine.Evaluate(&own, &engine.Policies{Identity: m.policies.Boundary})
 		out.PermissionsBoundaryDecisionDetail = &types.PermissionsBoundaryDecisionDetail{AllowedByPermissionsBoundary: within.Allowed}
 	}
 	if resource == everyResource {

@@ -193,22 +193,23 @@ func (h *holding) bound(s *Service, tx *store.Tx, e *entity) (err error) {
 // before it to behind its brace, lines and columns counted from 1, as AWS does.
 func (c *source) place(index int) (start, end *types.Position) {
 	d := json.NewDecoder(strings.NewReader(c.document))
-	for depth := 0; ; {
-		token, err := d.Token()
+	if _, err := d.Token(); err != nil { // the brace
+		return nil, nil
+	}
+	for d.More() {
+		name, err := d.Token()
 		if err != nil {
 			return nil, nil
 		}
-		switch token {
-		case json.Delim('{'), json.Delim('['):
-			depth++
-		case json.Delim('}'), json.Delim(']'):
-			depth--
-		case "Statement":
-			if depth == 1 {
-				return c.within(d, index)
-			}
+		if name == "Statement" {
+			return c.within(d, index)
+		}
+		var other json.RawMessage
+		if err := d.Decode(&other); err != nil {
+			return nil, nil
 		}
 	}
+	return nil, nil
 }
 
 // within finds the statement when d stands behind the element's name.

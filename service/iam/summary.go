@@ -44,7 +44,7 @@ func (s *Service) GetAccountSummary(ctx context.Context, _ *iam.GetAccountSummar
 				out[string(types.SummaryKeyTypeAccountAccessKeysPresent)] = 1
 			}
 		}
-		if row.MFA != "" {
+		if len(row.MFA) > 0 {
 			out[string(types.SummaryKeyTypeAccountMFAEnabled)] = 1
 		}
 		return nil

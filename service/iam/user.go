@@ -18,8 +18,9 @@ import (
 // A user is a person or a program with credentials of its own.
 type user struct {
 	entity
-	// Groups are the ids of the groups that the user is in, Keys its access keys' ids.
-	Groups, Keys []string
+	// Groups are the ids of the groups that the user is in, Keys its access keys'
+	// ids, MFA its second factors' serial numbers.
+	Groups, Keys, MFA []string
 }
 
 var users = newKind(kind[user]{
@@ -156,6 +157,9 @@ func (s *Service) DeleteUser(ctx context.Context, in *iam.DeleteUserInput) (*iam
 		}
 		if len(u.Groups) > 0 {
 			return conflict("Cannot delete entity, must remove users from group first.")
+		}
+		if len(u.MFA) > 0 {
+			return conflict("Cannot delete entity, must delete MFA device first.")
 		}
 		return u.loginFree(tx)
 	})

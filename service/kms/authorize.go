@@ -21,7 +21,7 @@ const keyType = "AWS::KMS::Key"
 const hidden = " because the resource does not exist in this Region, no resource-based policies allow access, or a resource-based policy explicitly denies access"
 
 // onKey asks for the operation's own action on the key that given refers to.
-func (s *Service) onKey(ctx context.Context, given *string, encryption map[string]string, values ...setting) (authz.Target, error) {
+func (s *Service) onKey(ctx context.Context, given *string, p purpose, values ...setting) (authz.Target, error) {
 	r, err := s.parse(ctx, *given)
 	if err != nil {
 		return authz.Target{}, err
@@ -31,7 +31,7 @@ func (s *Service) onKey(ctx context.Context, given *string, encryption map[strin
 			return authz.Target{}, err
 		}
 	}
-	return s.onReference(ctx, r, encryption, values)
+	return s.onReference(ctx, r, p, values)
 }
 
 // onOwnKey asks for the operation's own action on a key of the caller's account,
@@ -43,7 +43,7 @@ func (s *Service) onOwnKey(ctx context.Context, given *string, values ...setting
 		return authz.Target{}, err
 	}
 	if r.account == wire.CallFrom(ctx).Account() {
-		return s.onReference(ctx, r, nil, values)
+		return s.onReference(ctx, r, purpose{}, values)
 	}
 	name := s.arn(r)
 	return authz.Target{
@@ -52,11 +52,18 @@ func (s *Service) onOwnKey(ctx context.Context, given *string, values ...setting
 	}, nil
 }
 
-func (s *Service) onReference(ctx context.Context, r reference, encryption map[string]string, values []setting) (authz.Target, error) {
+func (s *Service) onReference(ctx context.Context, r reference, p purpose, values []setting) (authz.Target, error) {
+	if err := s.checkTokens(ctx, p.tokens); err != nil {
+		return authz.Target{}, err
+	}
 	call := wire.CallFrom(ctx)
-	a := &asked{call: &call.Facts, region: s.region, alias: r.alias, context: encryption, values: values}
+	a := &asked{call: &call.Facts, region: s.region, alias: r.alias, context: p.context, values: values}
+	var stands standing
 	err := s.db.View(ctx, func(tx *store.Tx) (err error) {
-		a.key, err = r.get(tx)
+		if a.key, err = r.get(tx); err != nil {
+			return err
+		}
+		stands, err = a.key.standing(tx, call.Principal, &p)
 		return err
 	})
 	t := authz.Target{Type: keyType, Account: r.account, Lookup: a.lookup}
@@ -71,6 +78,9 @@ func (s *Service) onReference(ctx context.Context, r reference, encryption map[s
 		}
 		a.aliases = func() []string { return s.aliasesOf(ctx, a.key) }
 		t.Resource, t.Policy, t.PolicyDecides, t.Tags = a.key.arn(), a.key.Policy, true, a.key.Tags
+		if err := standingPolicy(&t, call, &p, stands); err != nil {
+			return t, err
+		}
 	}
 	if r.account != call.Account() {
 		t.Hide = "on resource: " + s.arn(r) + hidden
@@ -113,7 +123,7 @@ func (s *Service) onGenerateRandom(ctx context.Context, _ *kms.GenerateRandomInp
 }
 
 func (s *Service) onDescribeKey(ctx context.Context, in *kms.DescribeKeyInput) (authz.Target, error) {
-	return s.onKey(ctx, in.KeyId, nil)
+	return s.onKey(ctx, in.KeyId, purpose{operation: types.GrantOperationDescribeKey, tokens: in.GrantTokens})
 }
 
 func (s *Service) onUpdateKeyDescription(ctx context.Context, in *kms.UpdateKeyDescriptionInput) (authz.Target, error) {
@@ -218,7 +228,7 @@ func (s *Service) onDeleteAlias(ctx context.Context, in *kms.DeleteAliasInput) (
 // onAliasTarget asks about the key that an alias stands for now.
 func (s *Service) onAliasTarget(ctx context.Context, name *string) (authz.Target, error) {
 	r := reference{account: wire.CallFrom(ctx).Account(), alias: *name}
-	t, err := s.onReference(ctx, r, nil, nil)
+	t, err := s.onReference(ctx, r, purpose{}, nil)
 	if t.Missing != nil {
 		t.Type = "" // there is no key to name in the event
 	}
@@ -226,29 +236,29 @@ func (s *Service) onAliasTarget(ctx context.Context, name *string) (authz.Target
 }
 
 func (s *Service) onEncrypt(ctx context.Context, in *kms.EncryptInput) (authz.Target, error) {
-	return s.onKey(ctx, in.KeyId, in.EncryptionContext, set("kms:encryptionalgorithm", string(orSymmetric(in.EncryptionAlgorithm))))
+	return s.onKey(ctx, in.KeyId, purpose{types.GrantOperationEncrypt, in.EncryptionContext, in.GrantTokens, nil}, set("kms:encryptionalgorithm", string(orSymmetric(in.EncryptionAlgorithm))))
 }
 
 func (s *Service) onDecrypt(ctx context.Context, in *kms.DecryptInput) (authz.Target, error) {
 	w := toDecrypt(in)
-	return s.onCiphertext(ctx, &w, in.EncryptionContext)
+	return s.onCiphertext(ctx, &w, purpose{types.GrantOperationDecrypt, in.EncryptionContext, in.GrantTokens, nil})
 }
 
 // onCiphertext asks about the key that the caller names, or else that the
 // ciphertext names.
-func (s *Service) onCiphertext(ctx context.Context, w *sealedBy, encryption map[string]string) (authz.Target, error) {
+func (s *Service) onCiphertext(ctx context.Context, w *sealedBy, p purpose) (authz.Target, error) {
 	if err := w.check(); err != nil {
 		return authz.Target{}, err
 	}
 	algorithm := set("kms:encryptionalgorithm", string(w.algorithm))
 	if w.keyID != nil {
-		return s.onKey(ctx, w.keyID, encryption, algorithm)
+		return s.onKey(ctx, w.keyID, p, algorithm)
 	}
 	h, err := w.header()
 	if err != nil {
 		return authz.Target{}, err
 	}
-	t, err := s.onReference(ctx, reference{account: h.Account, id: h.KeyID}, encryption, []setting{algorithm})
+	t, err := s.onReference(ctx, reference{account: h.Account, id: h.KeyID}, p, []setting{algorithm})
 	if t.Missing != nil {
 		t.Missing = refused("The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not allowed to access.")
 	}
@@ -260,12 +270,12 @@ func (s *Service) onCiphertext(ctx context.Context, w *sealedBy, encryption map[
 
 func (s *Service) onReEncrypt(ctx context.Context, in *kms.ReEncryptInput) (authz.Target, error) {
 	w := toReEncrypt(in)
-	from, err := s.onCiphertext(ctx, &w, in.SourceEncryptionContext)
+	from, err := s.onCiphertext(ctx, &w, purpose{types.GrantOperationReEncryptFrom, in.SourceEncryptionContext, in.GrantTokens, nil})
 	if err != nil {
 		return from, err
 	}
 	algorithm := set("kms:encryptionalgorithm", string(orSymmetric(in.DestinationEncryptionAlgorithm)))
-	to, err := s.onKey(ctx, in.DestinationKeyId, in.DestinationEncryptionContext, algorithm)
+	to, err := s.onKey(ctx, in.DestinationKeyId, purpose{types.GrantOperationReEncryptTo, in.DestinationEncryptionContext, nil, nil}, algorithm)
 	if err != nil {
 		return to, err
 	}
@@ -278,43 +288,43 @@ func (s *Service) onReEncrypt(ctx context.Context, in *kms.ReEncryptInput) (auth
 }
 
 func (s *Service) onGenerateDataKey(ctx context.Context, in *kms.GenerateDataKeyInput) (authz.Target, error) {
-	return s.onKey(ctx, in.KeyId, in.EncryptionContext, symmetricSetting)
+	return s.onKey(ctx, in.KeyId, purpose{types.GrantOperationGenerateDataKey, in.EncryptionContext, in.GrantTokens, nil}, symmetricSetting)
 }
 
 func (s *Service) onGenerateDataKeyWithoutPlaintext(ctx context.Context, in *kms.GenerateDataKeyWithoutPlaintextInput) (authz.Target, error) {
-	return s.onKey(ctx, in.KeyId, in.EncryptionContext, symmetricSetting)
+	return s.onKey(ctx, in.KeyId, purpose{types.GrantOperationGenerateDataKeyWithoutPlaintext, in.EncryptionContext, in.GrantTokens, nil}, symmetricSetting)
 }
 
 func (s *Service) onGenerateDataKeyPair(ctx context.Context, in *kms.GenerateDataKeyPairInput) (authz.Target, error) {
-	return s.onKey(ctx, in.KeyId, in.EncryptionContext, symmetricSetting, set("kms:datakeypairspec", string(in.KeyPairSpec)))
+	return s.onKey(ctx, in.KeyId, purpose{types.GrantOperationGenerateDataKeyPair, in.EncryptionContext, in.GrantTokens, nil}, symmetricSetting, set("kms:datakeypairspec", string(in.KeyPairSpec)))
 }
 
 func (s *Service) onGenerateDataKeyPairWithoutPlaintext(ctx context.Context, in *kms.GenerateDataKeyPairWithoutPlaintextInput) (authz.Target, error) {
-	return s.onKey(ctx, in.KeyId, in.EncryptionContext, symmetricSetting, set("kms:datakeypairspec", string(in.KeyPairSpec)))
+	return s.onKey(ctx, in.KeyId, purpose{types.GrantOperationGenerateDataKeyPairWithoutPlaintext, in.EncryptionContext, in.GrantTokens, nil}, symmetricSetting, set("kms:datakeypairspec", string(in.KeyPairSpec)))
 }
 
 var symmetricSetting = set("kms:encryptionalgorithm", string(types.EncryptionAlgorithmSpecSymmetricDefault))
 
 func (s *Service) onSign(ctx context.Context, in *kms.SignInput) (authz.Target, error) {
-	return s.onKey(ctx, in.KeyId, nil, set("kms:signingalgorithm", string(in.SigningAlgorithm)), set("kms:messagetype", string(orRaw(in.MessageType))))
+	return s.onKey(ctx, in.KeyId, purpose{operation: types.GrantOperationSign, tokens: in.GrantTokens}, set("kms:signingalgorithm", string(in.SigningAlgorithm)), set("kms:messagetype", string(orRaw(in.MessageType))))
 }
 
 func (s *Service) onVerify(ctx context.Context, in *kms.VerifyInput) (authz.Target, error) {
-	return s.onKey(ctx, in.KeyId, nil, set("kms:signingalgorithm", string(in.SigningAlgorithm)), set("kms:messagetype", string(orRaw(in.MessageType))))
+	return s.onKey(ctx, in.KeyId, purpose{operation: types.GrantOperationVerify, tokens: in.GrantTokens}, set("kms:signingalgorithm", string(in.SigningAlgorithm)), set("kms:messagetype", string(orRaw(in.MessageType))))
 }
 
 func (s *Service) onGenerateMac(ctx context.Context, in *kms.GenerateMacInput) (authz.Target, error) {
-	return s.onKey(ctx, in.KeyId, nil, set("kms:macalgorithm", string(in.MacAlgorithm)))
+	return s.onKey(ctx, in.KeyId, purpose{operation: types.GrantOperationGenerateMac, tokens: in.GrantTokens}, set("kms:macalgorithm", string(in.MacAlgorithm)))
 }
 
 func (s *Service) onVerifyMac(ctx context.Context, in *kms.VerifyMacInput) (authz.Target, error) {
-	return s.onKey(ctx, in.KeyId, nil, set("kms:macalgorithm", string(in.MacAlgorithm)))
+	return s.onKey(ctx, in.KeyId, purpose{operation: types.GrantOperationVerifyMac, tokens: in.GrantTokens}, set("kms:macalgorithm", string(in.MacAlgorithm)))
 }
 
 func (s *Service) onDeriveSharedSecret(ctx context.Context, in *kms.DeriveSharedSecretInput) (authz.Target, error) {
-	return s.onKey(ctx, in.KeyId, nil, set("kms:keyagreementalgorithm", string(in.KeyAgreementAlgorithm)))
+	return s.onKey(ctx, in.KeyId, purpose{operation: types.GrantOperationDeriveSharedSecret, tokens: in.GrantTokens}, set("kms:keyagreementalgorithm", string(in.KeyAgreementAlgorithm)))
 }
 
 func (s *Service) onGetPublicKey(ctx context.Context, in *kms.GetPublicKeyInput) (authz.Target, error) {
-	return s.onKey(ctx, in.KeyId, nil)
+	return s.onKey(ctx, in.KeyId, purpose{operation: types.GrantOperationGetPublicKey, tokens: in.GrantTokens})
 }

@@ -91,9 +91,12 @@ func (s *Service) firstPending(ctx context.Context) (first *key, err error) {
 	return first, err
 }
 
-// destroy removes a key, its material and its aliases for ever, unless its
+// destroy removes a key, its grants, material and aliases for ever, unless its
 // deletion was cancelled meanwhile.
 func (s *Service) destroy(ctx context.Context, due *key) error {
+	if err := s.dropGrants(ctx, due); err != nil {
+		return err
+	}
 	err := s.db.Update(ctx, func(tx *store.Tx) error {
 		k, err := keys.Get(tx, due.Account, due.ID)
 		if errors.Is(err, store.ErrNotFound) || err == nil && !k.gone(tx.Now()) {

@@ -47,10 +47,10 @@ func (s *Service) CreateKey(ctx context.Context, in *kms.CreateKeyInput) (*kms.C
 	// Before the write, so that the event promised with it names the key.
 	call.Made = append(call.Made, wire.Resource{ARN: k.arn(), Type: keyType})
 	err = s.db.Update(ctx, func(tx *store.Tx) error {
-		if err := keys.Insert(tx, k); err != nil {
+		if err := keys.Add(tx, k); err != nil {
 			return err
 		}
-		return materialRows.Insert(tx, m)
+		return materialRows.Add(tx, m)
 	})
 	if err != nil {
 		return nil, err

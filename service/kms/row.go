@@ -26,6 +26,9 @@ type key struct {
 	// Service is the service that an AWS managed key is for; empty for a
 	// customer's key.
 	Service string `cbor:"13,keyasint,omitempty"`
+	// Grants is how many grants the key has, so that calls with a key that has none
+	// need not look for them.
+	Grants int `cbor:"14,keyasint,omitempty"`
 }
 
 // hotRows is how many decoded rows are kept at hand.

@@ -1,4 +1,4 @@
-// Package kms serves the KMS API. It keeps keys, their policies and aliases;
+// Package kms serves the KMS API. It keeps keys, their policies, grants and aliases;
 // package engine/seal does the cryptography. Material leaves a key only as what
 // its operations give, and a key whose window has passed is gone for good.
 //
@@ -54,6 +54,12 @@ func (s *Service) Operations() []wire.Operation {
 		wire.Op(s.onUpdateAlias, s.UpdateAlias),
 		wire.Op(s.onDeleteAlias, s.DeleteAlias),
 		wire.Op(s.onListAliases, s.ListAliases),
+
+		wire.Op(s.onCreateGrant, s.CreateGrant),
+		wire.Op(s.onListGrants, s.ListGrants),
+		wire.Op(s.onListRetirableGrants, s.ListRetirableGrants),
+		wire.Op(s.onRevokeGrant, s.RevokeGrant),
+		wire.Op(s.onRetireGrant, s.RetireGrant),
 
 		wire.Op(s.onGetKeyPolicy, s.GetKeyPolicy),
 		wire.Op(s.onPutKeyPolicy, s.PutKeyPolicy),

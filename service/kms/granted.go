@@ -1,0 +1,182 @@
+package kms
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/kms/types"
+
+	"github.com/garrison-cloud/garrison/engine/iam"
+	"github.com/garrison-cloud/garrison/internal/arn"
+	"github.com/garrison-cloud/garrison/internal/authz"
+	"github.com/garrison-cloud/garrison/internal/store"
+)
+
+// A purpose is what a call does with a key, as grants see it. The zero value is
+// what no grant allows.
+type purpose struct {
+	operation types.GrantOperation
+	context   map[string]string // the encryption context
+	tokens    []string
+	child     *grant // what a CreateGrant asks for
+}
+
+// A standing is what a key's grants make of a caller.
+type standing int
+
+const (
+	ungranted standing = iota
+	// delegated says that a grant names the caller's account, whose own policies
+	// then decide.
+	delegated
+	// granted says that a grant names the caller.
+	granted
+)
+
+// standing looks for a grant that covers the purpose. A key that has none costs
+// nothing.
+func (k *key) standing(tx *store.Tx, who *authz.Principal, p *purpose) (standing, error) {
+	if k.Grants == 0 || p.operation == "" {
+		return ungranted, nil
+	}
+	for _, name := range grantNames(who) {
+		if name == "" {
+			continue
+		}
+		ok, err := k.covered(tx, name, p)
+		if err != nil || ok {
+			return granted, err
+		}
+	}
+	if who.Kind == iam.AccountRoot || who.Account == "" {
+		return ungranted, nil
+	}
+	if ok, err := k.covered(tx, arn.Root(who.Account), p); err != nil || ok {
+		return delegated, err
+	}
+	return ungranted, nil
+}
+
+// grantNames are the names under which grants know a caller. What a role is
+// granted its sessions have; of a federated user's IAM user that is not so.
+func grantNames(who *authz.Principal) [2]string {
+	switch who.Kind {
+	case iam.AccountRoot, iam.User, iam.FederatedUser:
+		return [2]string{who.ARN}
+	case iam.RoleSession:
+		return [2]string{who.ARN, who.RoleARN}
+	case iam.ServicePrincipal:
+		return [2]string{who.Service}
+	default:
+		return [2]string{}
+	}
+}
+
+// covered reports whether a grant to the grantee covers the purpose.
+func (k *key) covered(tx *store.Tx, grantee string, p *purpose) (bool, error) {
+	for g, err := range grants.ScanIndex(tx, "grantee", store.Range{Prefix: store.K(k.Account, k.ID, grantee)}) {
+		if err != nil {
+			return false, err
+		}
+		if g.covers(p) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+func (g *grant) covers(p *purpose) bool {
+	switch {
+	case !slices.Contains(g.Operations, p.operation):
+		return false
+	case p.operation == types.GrantOperationCreateGrant:
+		return p.child != nil && g.bears(p.child)
+	case p.operation == types.GrantOperationDescribeKey: // constraints do not apply to it
+		return true
+	default:
+		return g.accepts(p.context)
+	}
+}
+
+// accepts holds an encryption context to the grant's constraint.
+func (g *grant) accepts(context map[string]string) bool {
+	if g.Equals != nil {
+		return includes(context, g.Equals) && includes(g.Equals, context)
+	}
+	return includes(context, g.Subset)
+}
+
+// includes reports whether all pairs of part are in whole. Names in constraints
+// do not distinguish case, values do (KMS API Reference, GrantConstraints).
+func includes(whole, part map[string]string) bool {
+	for name, value := range part {
+		if v, ok := whole[name]; ok && v == value {
+			continue
+		}
+		if !includesFolded(whole, name, value) {
+			return false
+		}
+	}
+	return true
+}
+
+func includesFolded(whole map[string]string, name, value string) bool {
+	for n, v := range whole {
+		if v == value && strings.EqualFold(n, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// bears reports whether a grantee who may create grants by g may create child:
+// no further operations, and a constraint no less strict (KMS Developer Guide,
+// "Granting CreateGrant permission").
+func (g *grant) bears(child *grant) bool {
+	for _, op := range child.Operations {
+		if !slices.Contains(g.Operations, op) {
+			return false
+		}
+	}
+	switch {
+	case g.Equals != nil:
+		return child.Equals != nil && g.accepts(child.Equals)
+	case g.Subset != nil:
+		return includes(child.pairs(), g.Subset)
+	default:
+		return true
+	}
+}
+
+// letIn adds to a key policy that an account's own policies decide of an action.
+// iam.Parse has taken the document, so that its names are as they are read here,
+// and none is given twice.
+func letIn(policy, account, action string) (string, error) {
+	var document map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(policy), &document); err != nil {
+		return "", fmt.Errorf("read a key policy: %w", err)
+	}
+	var statements []json.RawMessage
+	if err := json.Unmarshal(document["Statement"], &statements); err != nil { // a single one
+		statements = []json.RawMessage{document["Statement"]}
+	}
+	statements = append(statements, json.RawMessage(letInStatement(action, account)))
+	all, err := json.Marshal(statements)
+	if err != nil {
+		return "", fmt.Errorf("write a key policy: %w", err)
+	}
+	document["Statement"] = all
+	out, err := json.Marshal(document)
+	return string(out), err
+}
+
+// letInStatement lets accounts in to one action.
+func letInStatement(action string, accounts ...string) string {
+	roots := make([]string, 0, len(accounts))
+	for _, a := range accounts {
+		roots = append(roots, `"`+arn.Root(a)+`"`)
+	}
+	return fmt.Sprintf(`{"Effect":"Allow","Principal":{"AWS":[%s]},"Action":%q,"Resource":"*"}`, strings.Join(roots, ","), action)
+}
