@@ -24,13 +24,13 @@ func powersOfZeta() poly {
 	var out poly
 	power := uint32(1)
 	for i := range ringN {
-		out[bits.Reverse8(uint8(i))] = power //nolint:gosec // i is below 256
+		out[bits.Reverse8(uint8(i))] = power
 		power = mulQ(power, 1753)
 	}
 	return out
 }
 
-func mulQ(a, b uint32) uint32 { return uint32(uint64(a) * uint64(b) % ringQ) } //nolint:gosec // reduced
+func mulQ(a, b uint32) uint32 { return uint32(uint64(a) * uint64(b) % ringQ) }
 
 func addQ(a, b uint32) uint32 { return (a + b) % ringQ }
 

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha1" //nolint:gosec // an algorithm of KMS
+	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/x509"
 	"hash"
@@ -123,7 +123,7 @@ func TestEncryptRefuses(t *testing.T) {
 // TestDecryptWhatOthersEncrypted encrypts outside, under the published key.
 func TestDecryptWhatOthersEncrypted(t *testing.T) {
 	t.Parallel()
-	hashes := map[seal.EncryptionAlgorithm]hash.Hash{seal.OAEPSHA1: sha1.New(), seal.OAEPSHA256: sha256.New()} //nolint:gosec // an algorithm of KMS
+	hashes := map[seal.EncryptionAlgorithm]hash.Hash{seal.OAEPSHA1: sha1.New(), seal.OAEPSHA256: sha256.New()}
 	for spec := range limits {
 		der, err := shared()[spec].PublicKey()
 		if err != nil {

@@ -3,6 +3,7 @@ package audit_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -258,6 +259,29 @@ func TestStrictRecordsAreDurableOnReturn(t *testing.T) {
 	wg.Wait()
 	if got := len(scan(t, log, audit.Query{})); got != 16 {
 		t.Errorf("%d events, want 16", got)
+	}
+}
+
+// TestFlushEndsWithItsContext flushes a log that nobody keeps.
+func TestFlushEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	engine, err := pebble.OpenMemory()
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := store.Open(engine, store.Options{Root: store.MemoryRoot(), Clock: clock.NewFake(begin)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	log := audit.NewLog(db, audit.Options{NewID: uuid.NewString, Logger: slog.New(slog.DiscardHandler)})
+	if err := log.Record(event("e", begin), false); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if err := log.Flush(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("flush = %v, want %v", err, context.DeadlineExceeded)
 	}
 }
 

@@ -69,8 +69,20 @@ type promise struct {
 var promises = store.NewTable("audit.promise",
 	func(p *promise) store.Key { return store.K(p.Account, p.Record.ID) }, store.Unwatched[promise]())
 
+// precise keeps times to the nanosecond; the default keeps seconds, and events of
+// one second would lose their order, and their place at the seam of two pages.
+var precise = mustEncMode(cbor.EncOptions{Time: cbor.TimeRFC3339NanoUTC})
+
+func mustEncMode(o cbor.EncOptions) cbor.EncMode {
+	m, err := o.EncMode()
+	if err != nil {
+		panic(err) // the options are constants of this package
+	}
+	return m
+}
+
 func newBlock(account, id string, records []Record) (*block, error) {
-	raw, err := cbor.Marshal(records)
+	raw, err := precise.Marshal(records)
 	if err != nil {
 		return nil, fmt.Errorf("encode audit block: %w", err)
 	}

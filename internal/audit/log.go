@@ -145,8 +145,14 @@ func (l *Log) Run(ctx context.Context) error {
 	}
 }
 
-// Flush returns when everything recorded so far is kept.
+// Flush returns when everything recorded so far is kept, or when ctx ends.
 func (l *Log) Flush(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.flushed.Broadcast()
+	})
+	defer stop()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	mine := l.taken

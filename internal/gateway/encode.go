@@ -1,10 +1,10 @@
 package gateway
 
 import (
-	"context"
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 
 	"github.com/garrison-cloud/garrison/internal/authz"
@@ -70,9 +70,7 @@ func (x *exchange) encode() {
 
 func (x *exchange) write(a *wire.Response) {
 	h := x.w.Header()
-	for k, v := range a.Header {
-		h[k] = v
-	}
+	maps.Copy(h, a.Header)
 	if x.err != nil && x.r.ProtoMajor == 1 && !x.bodyRead() {
 		// What is left of an unread body would be taken for the next request.
 		h.Set("Connection", "close")
@@ -80,12 +78,12 @@ func (x *exchange) write(a *wire.Response) {
 	x.w.WriteHeader(a.Status)
 	if a.Stream == nil {
 		if x.r.Method != http.MethodHead {
-			x.w.Write(a.Body) //nolint:errcheck // the client has gone: nobody is left to tell
+			_, _ = x.w.Write(a.Body) // it fails when the client has gone: nobody is left to tell
 		}
 		a.Free()
 		return
 	}
-	defer a.Stream.Close()
+	defer func() { _ = a.Stream.Close() }()
 	if _, err := io.Copy(x.w, a.Stream); err != nil {
 		x.g.Logger.Warn("answer cut short", "request", x.call.RequestID, "err", err)
 		panic(http.ErrAbortHandler) // a short body must not look like a whole one
@@ -106,7 +104,7 @@ func (x *exchange) log() {
 		level = slog.LevelError
 	}
 	logger := x.g.Logger
-	if !logger.Enabled(context.Background(), level) {
+	if !logger.Enabled(x.ctx, level) {
 		return
 	}
 	attrs := []slog.Attr{
@@ -125,5 +123,5 @@ func (x *exchange) log() {
 	if level == slog.LevelError {
 		attrs = append(attrs, slog.String("err", x.err.Error()))
 	}
-	logger.LogAttrs(context.Background(), level, "call", attrs...)
+	logger.LogAttrs(x.ctx, level, "call", attrs...)
 }

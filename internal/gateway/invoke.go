@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"slices"
 
 	"github.com/garrison-cloud/garrison/internal/wire"
 )
@@ -17,7 +18,7 @@ func (g *Gateway) Invoke(ctx context.Context, in any) (any, error) {
 	caller := g.Regions[parent.Region].Services[parent.Service]
 	return g.invoke(ctx, in, func(c *wire.Call) {
 		c.Facts = parent.Facts
-		c.Via = append(parent.Via[:len(parent.Via):len(parent.Via)], caller.Principal())
+		c.Via = append(slices.Clip(parent.Via), caller.Principal())
 	})
 }
 
