@@ -2,7 +2,6 @@ package audit
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -223,9 +222,8 @@ func (l *Log) keepChunk(ctx context.Context, chunk []entry) error {
 			if !e.promised {
 				continue
 			}
-			// The write may have been rolled back, and its promise with it.
-			err := promises.Delete(tx, e.account, e.record.ID)
-			if err != nil && !errors.Is(err, store.ErrNotFound) {
+			// There may be none: the write may have been rolled back, and its promise with it.
+			if err := promises.Drop(tx, e.account, e.record.ID); err != nil {
 				return err
 			}
 		}

@@ -167,6 +167,23 @@ func (t *Table[T]) Delete(tx *Tx, parts ...any) error {
 	return t.remove(tx, pk, row)
 }
 
+// Drop deletes the row under the key made of parts, if there is one, without
+// reading it. It is for tables that have neither indexes nor expiry, which only
+// the old row could lead to.
+func (t *Table[T]) Drop(tx *Tx, parts ...any) error {
+	if !tx.write {
+		return ErrReadOnly
+	}
+	if t.derives() {
+		panic(fmt.Sprintf("store: table %s has indexes or expiry, so its rows are deleted by Delete", t.name))
+	}
+	pk := K(parts...)
+	if err := tx.lock(t.name, pk); err != nil {
+		return err
+	}
+	return t.remove(tx, pk, nil)
+}
+
 func (t *Table[T]) remove(tx *Tx, pk Key, row *T) error {
 	if err := tx.drop(t.rowKey(pk)); err != nil {
 		return err
