@@ -55,8 +55,6 @@ type accountRow struct {
 	Keys []string
 	// Alias is the account's name for people, empty if it has none.
 	Alias string
-	// MFA are the serial numbers of the root user's second factors.
-	MFA []string
 	// Passwords is the account's password policy, nil if it has none.
 	Passwords *passwordPolicy
 }

@@ -171,3 +171,37 @@ func TestNoBoundary(t *testing.T) {
 		}, "NoSuchEntity", "The role with name new does not have a permissions boundary."},
 	})
 }
+
+// TestHoldersByName shows that a policy's holders come by kind and name, in pages
+// of any length, each once.
+func TestHoldersByName(t *testing.T) {
+	_, c := root(t)
+	ctx := t.Context()
+	p := newPolicy(t, c, "p", allowAll).Arn
+	for _, name := range []string{"c", "A", "b"} {
+		ok[*iam.CreateGroupOutput](t)(c.CreateGroup(ctx, &iam.CreateGroupInput{GroupName: &name}))
+		ok[*iam.AttachGroupPolicyOutput](t)(c.AttachGroupPolicy(ctx, &iam.AttachGroupPolicyInput{GroupName: &name, PolicyArn: p}))
+		ok[*iam.CreateUserOutput](t)(c.CreateUser(ctx, &iam.CreateUserInput{UserName: &name, PermissionsBoundary: p}))
+		newRole(t, c, name)
+		ok[*iam.AttachRolePolicyOutput](t)(c.AttachRolePolicy(ctx, &iam.AttachRolePolicyInput{RoleName: &name, PolicyArn: p}))
+	}
+	for length := range int32(10) {
+		var groups, users, roles string
+		pages := iam.NewListEntitiesForPolicyPaginator(c, &iam.ListEntitiesForPolicyInput{PolicyArn: p, MaxItems: aws.Int32(length + 1)})
+		for pages.HasMorePages() {
+			out := must[*iam.ListEntitiesForPolicyOutput](t)(pages.NextPage(ctx))
+			for _, g := range out.PolicyGroups {
+				groups += *g.GroupName
+			}
+			for _, u := range out.PolicyUsers {
+				users += *u.UserName
+			}
+			for _, r := range out.PolicyRoles {
+				roles += *r.RoleName
+			}
+		}
+		if groups != "Abc" || users != "Abc" || roles != "Abc" {
+			t.Errorf("in pages of %d = %s, %s, %s; want Abc each", length+1, groups, users, roles)
+		}
+	}
+}

@@ -43,7 +43,7 @@ type entity struct {
 // The names of the tables' indexes.
 const (
 	byName   = "name"   // account, folded name
-	byPolicy = "policy" // account, use, ARN
+	byPolicy = "policy" // account, use, ARN, folded name of the holder
 	byGroup  = "group"  // account, the group's id, folded name of the user
 )
 
@@ -59,10 +59,10 @@ func (e *entity) names() []store.Key { return []store.Key{store.K(e.Account, fol
 func (e *entity) policies() []store.Key {
 	out := make([]store.Key, 0, len(e.Attached)+1)
 	for _, a := range e.Attached {
-		out = append(out, store.K(e.Account, asPermissions, a))
+		out = append(out, store.K(e.Account, asPermissions, a, fold(e.Name)))
 	}
 	if e.Boundary != "" {
-		out = append(out, store.K(e.Account, asBoundary, e.Boundary))
+		out = append(out, store.K(e.Account, asBoundary, e.Boundary, fold(e.Name)))
 	}
 	return out
 }
@@ -91,7 +91,7 @@ type kind[T any] struct {
 	of     func(*T) *entity
 	// guard, if set, refuses to change the policies of what only AWS changes.
 	guard func(*T) error
-	table  *store.Table[T]
+	table *store.Table[T]
 }
 
 func newKind[T any](k kind[T], opts ...store.Option[T]) *kind[T] {

@@ -80,7 +80,7 @@ func firstError(errs ...error) error {
 	return nil
 }
 
-// walk lists the holders of one kind.
+// walk lists the holders of one kind by name.
 func walk[T any](h *holders, k *kind[T], wanted bool, add func(*entity)) error {
 	for _, use := range h.uses {
 		h.stage++
@@ -98,11 +98,8 @@ func walkUse[T any](h *holders, k *kind[T], use string, add func(*entity)) error
 	// A stage is one digit: there are at most six.
 	at := string(rune('0'+h.stage)) + ":"
 	r := store.Range{Prefix: store.K(h.account, use, h.policy)}
-	if id, here := strings.CutPrefix(h.pager.after, at); here {
-		after := new(T)
-		e := k.of(after)
-		e.Account, e.ID = h.account, id
-		r.After = k.table.IndexAfter(r.Prefix, after)
+	if name, here := strings.CutPrefix(h.pager.after, at); here {
+		r.After = store.K(h.account, use, h.policy, name)
 	} else if h.pager.after > at {
 		return nil // the earlier pages have this stage
 	}
@@ -115,7 +112,7 @@ func walkUse[T any](h *holders, k *kind[T], use string, add func(*entity)) error
 		if twice || !under(e.Path, h.prefix) {
 			continue
 		}
-		if !h.pager.take(at + e.ID) {
+		if !h.pager.take(at + fold(e.Name)) {
 			h.finished = true
 			return nil
 		}

@@ -55,7 +55,7 @@ func (s *Service) onChangePassword(ctx context.Context, _ *iam.ChangePasswordInp
 
 // ownPassword lets users do what the account's password policy lets all of them
 // do. It allows as a resource's policy does, so that a denial elsewhere still
-// counts.
+// counts; the user's id, unlike its ARN, needs no escape in one.
 func (s *Service) ownPassword(ctx context.Context, t authz.Target, action string) (authz.Target, error) {
 	p := wire.CallFrom(ctx).Principal
 	if p.Kind != engine.User {
@@ -65,7 +65,7 @@ func (s *Service) ownPassword(ctx context.Context, t authz.Target, action string
 	if err != nil || row == nil || row.Passwords == nil || !row.Passwords.UsersChange {
 		return t, err
 	}
-	t.Policy = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"` + p.ARN + `"},"Action":"` + action + `","Resource":"*"}}`
+	t.Policy = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"` + p.ID + `"},"Action":"` + action + `","Resource":"*"}}`
 	return t, nil
 }
 

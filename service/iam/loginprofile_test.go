@@ -133,8 +133,11 @@ func TestChangePassword(t *testing.T) {
 	if must[*iam.GetLoginProfileOutput](t)(c.GetLoginProfile(ctx, &iam.GetLoginProfileInput{UserName: name})).LoginProfile.PasswordResetRequired {
 		t.Error("the password is to be reset after its change")
 	}
+	ok[*iam.UpdateUserOutput](t)(c.UpdateUser(ctx, &iam.UpdateUserInput{UserName: name, NewPath: aws.String(`/"*\\/`)}))
+	expect(t, "below a path full of marks", change("first1", "fourth4"), "", "")
+	expect(t, "back", change("fourth4", "fifth5"), "", "")
 	ok[*iam.PutUserPolicyOutput](t)(c.PutUserPolicy(ctx, &iam.PutUserPolicyInput{UserName: name, PolicyName: aws.String("no"), PolicyDocument: aws.String(deny("iam:ChangePassword"))}))
-	expect(t, "denied", change("first1", "second2"), "AccessDenied", "")
+	expect(t, "denied", change("fifth5", "second2"), "AccessDenied", "")
 	expect(t, "by the root", only(c.ChangePassword(ctx, &iam.ChangePasswordInput{OldPassword: aws.String("a"), NewPassword: aws.String("b")})), "InvalidUserType", "Only IAM Users can change their own password")
 }
 

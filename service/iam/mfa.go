@@ -6,6 +6,7 @@ import (
 	"encoding/base32"
 	"errors"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -25,8 +26,8 @@ type mfaDevice struct {
 	Path, Name      string
 	// Seed is the shared secret, sealed by the store like all of the row.
 	Seed []byte
-	// Owner is the unique id of the user who has it, the account's id for its
-	// root, and empty as long as it is not enabled.
+	// Owner is the unique id of the user who has it, empty as long as it is not
+	// enabled.
 	Owner   string
 	Enabled time.Time
 	Tags    map[string]string
@@ -42,7 +43,7 @@ type mfaDevice struct {
 const (
 	mfaNoun      = "mfa"
 	mfaInUseNoun = "mfa-in-use"
-	// maxDevices is how many devices a user, or the root user, may have.
+	// maxDevices is how many devices a user may have.
 	maxDevices = 8
 	// seedSize is 64 characters in base 32, as AWS's seeds have.
 	seedSize = 40
@@ -54,12 +55,18 @@ var mfaDevices = store.NewTable("iam.mfa", func(d *mfaDevice) store.Key { return
 func (s *Service) mfaOperations() []wire.Operation {
 	return []wire.Operation{
 		op(s.onNewDevice, s.CreateVirtualMFADevice),
-		op(onDevice(func(in *iam.DeleteVirtualMFADeviceInput) *string { return in.SerialNumber }), s.DeleteVirtualMFADevice),
+		op(onDevice(s, func(in *iam.DeleteVirtualMFADeviceInput) *string { return in.SerialNumber }), s.DeleteVirtualMFADevice),
+		op(on(s, users, func(in *iam.GetMFADeviceInput) *string { return in.UserName }), s.GetMFADevice),
 		op(onAny[iam.ListVirtualMFADevicesInput], s.ListVirtualMFADevices),
 		op(on(s, users, func(in *iam.EnableMFADeviceInput) *string { return in.UserName }), s.EnableMFADevice),
 		op(on(s, users, func(in *iam.ResyncMFADeviceInput) *string { return in.UserName }), s.ResyncMFADevice),
 		op(on(s, users, func(in *iam.DeactivateMFADeviceInput) *string { return in.UserName }), s.DeactivateMFADevice),
 		op(on(s, users, func(in *iam.ListMFADevicesInput) *string { return in.UserName }), s.ListMFADevices),
+		op(onDevice(s, func(in *iam.TagMFADeviceInput) *string { return in.SerialNumber },
+			tagged(func(in *iam.TagMFADeviceInput) []types.Tag { return in.Tags })), s.TagMFADevice),
+		op(onDevice(s, func(in *iam.UntagMFADeviceInput) *string { return in.SerialNumber },
+			untagged(func(in *iam.UntagMFADeviceInput) []string { return in.TagKeys })), s.UntagMFADevice),
+		op(onDevice(s, func(in *iam.ListMFADeviceTagsInput) *string { return in.SerialNumber }), s.ListMFADeviceTags),
 	}
 }
 
@@ -75,9 +82,27 @@ func (s *Service) onNewDevice(ctx context.Context, in *iam.CreateVirtualMFADevic
 	return tagging(t, "MFADevice"), nil
 }
 
-// onDevice asks for the operation's action on the device with that serial number.
-func onDevice[I any](serial func(*I) *string) func(context.Context, *I) (authz.Target, error) {
-	return func(_ context.Context, in *I) (authz.Target, error) { return authz.On(*serial(in)), nil }
+// onDevice asks for the operation's action on the device with the serial number
+// that the input names.
+func onDevice[I any](s *Service, serial func(*I) *string, details ...detail[I]) func(context.Context, *I) (authz.Target, error) {
+	return func(ctx context.Context, in *I) (authz.Target, error) {
+		t := authz.On(*serial(in))
+		t.Conditions = conditions(in, nil, details)
+		account := wire.CallFrom(ctx).Account()
+		err := s.db.View(ctx, func(tx *store.Tx) error {
+			d, err := device(tx, account, t.Resource)
+			if err == nil {
+				t.Tags = d.Tags
+			}
+			return err
+		})
+		var missing *types.NoSuchEntityException
+		if errors.As(err, &missing) {
+			t.Missing = missing
+			return t, nil
+		}
+		return t, err
+	}
 }
 
 // device reads a device of the account.
@@ -191,50 +216,38 @@ func (s *Service) ListVirtualMFADevices(ctx context.Context, in *iam.ListVirtual
 // api is the device as lists answer it.
 func (d *mfaDevice) api(tx *store.Tx) (*types.VirtualMFADevice, error) {
 	out := &types.VirtualMFADevice{SerialNumber: &d.Serial}
-	switch d.Owner {
-	case "":
+	if d.Owner == "" {
 		return out, nil
-	case d.Account:
-		out.User = &types.User{Arn: aws.String(arn.Root(d.Account)), UserId: &d.Account}
-	default:
-		u, err := users.table.Get(tx, d.Account, d.Owner)
-		if err != nil {
-			return nil, unreadable("user "+d.Owner, err)
-		}
-		out.User = u.api(false)
 	}
+	u, err := users.table.Get(tx, d.Account, d.Owner)
+	if err != nil {
+		return nil, unreadable("user "+d.Owner, err)
+	}
+	out.User = u.api(false)
 	out.EnableDate = &d.Enabled
 	return out, nil
 }
 
-// A carrier is the list of devices of a user or of the root.
-type carrier struct {
-	id      string
-	devices *[]string
-}
-
-// changeDevices lets fn work on the devices of the user of that name, and keeps
-// the list. An account's root manages its own by its account's id or alias as the
-// name does in AWS's console; here by no name at all, as with access keys.
-func (s *Service) changeDevices(ctx context.Context, name *string, fn func(*store.Tx, *carrier) error) error {
+// changeDevices lets fn work on the devices of the user of that name, or of the
+// caller, and keeps the list. An account's root has none: AWS lets it enable them
+// in its console alone.
+func (s *Service) changeDevices(ctx context.Context, name *string, fn func(*store.Tx, *user) error) error {
 	who, err := subject(ctx, name)
 	if err != nil {
 		return err
 	}
 	if who == "" {
-		return s.changeAccount(ctx, func(tx *store.Tx, a *accountRow) error {
-			return fn(tx, &carrier{id: a.Account, devices: &a.MFA})
-		})
+		return noDevice()
 	}
-	return users.change(ctx, s, who, func(tx *store.Tx, u *user) error {
-		return fn(tx, &carrier{id: u.ID, devices: &u.MFA})
-	})
+	return users.change(ctx, s, who, fn)
 }
+
+func noDevice() error { return noSuch("MFA Device invalid for user.") }
 
 // EnableMFADevice gives a device to a user who shows two codes of it in a row.
 func (s *Service) EnableMFADevice(ctx context.Context, in *iam.EnableMFADeviceInput) (*iam.EnableMFADeviceOutput, error) {
 	account, now := wire.CallFrom(ctx).Account(), s.clock.Now()
-	err := s.changeDevices(ctx, in.UserName, func(tx *store.Tx, c *carrier) error {
+	err := s.changeDevices(ctx, in.UserName, func(tx *store.Tx, u *user) error {
 		d, err := device(tx, account, *in.SerialNumber)
 		if err != nil {
 			return err
@@ -242,14 +255,14 @@ func (s *Service) EnableMFADevice(ctx context.Context, in *iam.EnableMFADeviceIn
 		if d.Owner != "" {
 			return exists("MFA Device with serial number " + d.Serial + " is already in use.")
 		}
-		if len(*c.devices) >= maxDevices {
+		if len(u.MFA) >= maxDevices {
 			return over("MFADevicesPerUser", maxDevices)
 		}
 		if !d.synchronise(now, *in.AuthenticationCode1, *in.AuthenticationCode2) {
 			return wrongCode()
 		}
-		d.Owner, d.Enabled = c.id, now.Truncate(time.Second)
-		*c.devices = append(*c.devices, d.Serial)
+		d.Owner, d.Enabled = u.ID, now.Truncate(time.Second)
+		u.MFA = append(u.MFA, d.Serial)
 		return firstError(count(tx, account, mfaInUseNoun, 1), mfaDevices.Put(tx, d))
 	})
 	if err != nil {
@@ -262,20 +275,20 @@ func wrongCode() error {
 	return &types.InvalidAuthenticationCodeException{Message: aws.String("Authentication code for device is not valid.")}
 }
 
-// own reads a device that the carrier must have.
-func (c *carrier) own(tx *store.Tx, account, serial string) (*mfaDevice, error) {
-	d, err := mfaDevices.Get(tx, account, serial)
-	if errors.Is(err, store.ErrNotFound) || err == nil && d.Owner != c.id {
-		return nil, noSuch("MFA Device invalid for user.")
+// device reads a device that the user must have.
+func (u *user) device(tx *store.Tx, serial string) (*mfaDevice, error) {
+	d, err := mfaDevices.Get(tx, u.Account, serial)
+	if errors.Is(err, store.ErrNotFound) || err == nil && d.Owner != u.ID {
+		return nil, noDevice()
 	}
 	return d, err
 }
 
 // ResyncMFADevice takes the drift of a device's clock anew, from two codes in a row.
 func (s *Service) ResyncMFADevice(ctx context.Context, in *iam.ResyncMFADeviceInput) (*iam.ResyncMFADeviceOutput, error) {
-	account, now := wire.CallFrom(ctx).Account(), s.clock.Now()
-	err := s.changeDevices(ctx, in.UserName, func(tx *store.Tx, c *carrier) error {
-		d, err := c.own(tx, account, *in.SerialNumber)
+	now := s.clock.Now()
+	err := s.changeDevices(ctx, in.UserName, func(tx *store.Tx, u *user) error {
+		d, err := u.device(tx, *in.SerialNumber)
 		if err != nil {
 			return err
 		}
@@ -292,15 +305,14 @@ func (s *Service) ResyncMFADevice(ctx context.Context, in *iam.ResyncMFADeviceIn
 
 // DeactivateMFADevice takes a device from a user. It can be enabled anew.
 func (s *Service) DeactivateMFADevice(ctx context.Context, in *iam.DeactivateMFADeviceInput) (*iam.DeactivateMFADeviceOutput, error) {
-	account := wire.CallFrom(ctx).Account()
-	err := s.changeDevices(ctx, in.UserName, func(tx *store.Tx, c *carrier) error {
-		d, err := c.own(tx, account, *in.SerialNumber)
+	err := s.changeDevices(ctx, in.UserName, func(tx *store.Tx, u *user) error {
+		d, err := u.device(tx, *in.SerialNumber)
 		if err != nil {
 			return err
 		}
 		d.Owner, d.Enabled = "", time.Time{}
-		*c.devices, _ = without(*c.devices, d.Serial)
-		return firstError(count(tx, account, mfaInUseNoun, -1), mfaDevices.Put(tx, d))
+		u.MFA, _ = without(u.MFA, d.Serial)
+		return firstError(count(tx, u.Account, mfaInUseNoun, -1), mfaDevices.Put(tx, d))
 	})
 	if err != nil {
 		return nil, err
@@ -318,19 +330,22 @@ func (s *Service) ListMFADevices(ctx context.Context, in *iam.ListMFADevicesInpu
 	if err != nil {
 		return nil, err
 	}
-	account := wire.CallFrom(ctx).Account()
 	out := &iam.ListMFADevicesOutput{MFADevices: []types.MFADevice{}}
+	if who == "" {
+		return out, nil
+	}
+	account := wire.CallFrom(ctx).Account()
 	err = s.db.View(ctx, func(tx *store.Tx) error {
-		name, serials, err := s.devicesOf(tx, account, who)
+		u, err := users.find(tx, account, who)
 		if err != nil {
 			return err
 		}
-		for _, serial := range p.names(serials) {
+		for _, serial := range p.names(slices.Sorted(slices.Values(u.MFA))) {
 			d, err := mfaDevices.Get(tx, account, serial)
 			if err != nil {
 				return unreadable("MFA device "+serial, err)
 			}
-			out.MFADevices = append(out.MFADevices, types.MFADevice{UserName: &name, SerialNumber: &d.Serial, EnableDate: &d.Enabled})
+			out.MFADevices = append(out.MFADevices, types.MFADevice{UserName: &u.Name, SerialNumber: &d.Serial, EnableDate: &d.Enabled})
 		}
 		return nil
 	})

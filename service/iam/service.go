@@ -1,6 +1,7 @@
-// Package iam serves the IAM API: users, groups, roles, their policies and
-// access keys, for all accounts and Regions. It tells the authorizer which
-// policies hold for a caller, and the gateway whose an access key is. It refuses
+// Package iam serves the IAM API: users, groups, roles, their policies, access
+// keys, passwords and second factors, for all accounts and Regions. It tells the
+// authorizer which policies hold for a caller, the gateway whose an access key is,
+// and the token service whether a second factor's code is right. It refuses
 // documents that engine/iam does not understand, and trust in who doesn't exist.
 //
 //	API → rows in the global store → Permissions, AccessKey (each call) → compiled policies
@@ -64,7 +65,7 @@ func (s *Service) Operations() []wire.Operation {
 		s.inlineOperations(), s.policyOperations(), s.attachmentOperations(), s.tagOperations(),
 		s.aliasOperations(), s.passwordPolicyOperations(), s.loginProfileOperations(), s.summaryOperations(),
 		s.instanceProfileOperations(), s.linkedRoleOperations(), s.simulationOperations(),
-		s.detailsOperations(), s.mfaOperations(),
+		s.detailsOperations(), s.mfaOperations(), s.credentialReportOperations(),
 	} {
 		out = append(out, noun...)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
@@ -242,7 +243,7 @@ func (c *source) within(d *json.Decoder, index int) (start, end *types.Position)
 func (c *source) position(offset int64) *types.Position {
 	before := c.document[:offset]
 	line := strings.Count(before, "\n") + 1
-	column := len(before) - strings.LastIndexByte(before, '\n')
+	column := utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:]) + 1
 	return &types.Position{Line: int32(line), Column: int32(column)} //nolint:gosec // a document has at most 128 KiB
 }
 

@@ -44,17 +44,14 @@ func (s *Service) GetAccountSummary(ctx context.Context, _ *iam.GetAccountSummar
 				out[string(types.SummaryKeyTypeAccountAccessKeysPresent)] = 1
 			}
 		}
-		if len(row.MFA) > 0 {
-			out[string(types.SummaryKeyTypeAccountMFAEnabled)] = 1
-		}
 		return nil
 	})
 	return &iam.GetAccountSummaryOutput{SummaryMap: out}, err
 }
 
 // limits are the quotas of the summary, and its facts that are 0 for every
-// account: the account's root signs in by access key alone, and there are neither
-// server nor signing certificates.
+// account: its root signs in by access key alone, and there are neither server nor
+// signing certificates.
 func limits() map[string]int32 {
 	return map[string]int32{
 		"UsersQuota": maxUsers, "GroupsQuota": maxGroupsOfAccount, "RolesQuota": maxRoles, "PoliciesQuota": maxPolicies,

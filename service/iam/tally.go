@@ -29,7 +29,7 @@ const (
 // versionNoun counts the versions of an account's managed policies.
 const versionNoun = "version"
 
-// quotas are the limits by noun, with AWS's names for them.
+// quotaOf returns the limit of a noun, and the name that AWS has for it.
 func quotaOf(noun string) (name string, limit int) {
 	switch noun {
 	case users.noun:

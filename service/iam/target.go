@@ -80,6 +80,10 @@ func on[T, I any](s *Service, k *kind[T], name func(*I) *string, details ...deta
 		if err != nil {
 			return authz.Target{}, err
 		}
+		var display string // AWS names who is not named by the ARN
+		if name(in) != nil {
+			display = k.display(who)
+		}
 		if who == "" {
 			return authz.On(arn.Root(wire.CallFrom(ctx).Account())), nil
 		}
@@ -87,7 +91,7 @@ func on[T, I any](s *Service, k *kind[T], name func(*I) *string, details ...deta
 		var missing *types.NoSuchEntityException
 		if errors.As(err, &missing) {
 			t := authz.On(k.named(wire.CallFrom(ctx).Account(), "/", who))
-			t.Display, t.Missing, t.Conditions = k.display(who), missing, conditions(in, nil, details)
+			t.Display, t.Missing, t.Conditions = display, missing, conditions(in, nil, details)
 			return t, nil
 		}
 		if err != nil {
@@ -95,7 +99,7 @@ func on[T, I any](s *Service, k *kind[T], name func(*I) *string, details ...deta
 		}
 		e := k.of(row)
 		t := authz.On(k.arn(e))
-		t.Display, t.Tags, t.Conditions = k.display(who), e.Tags, conditions(in, e, details)
+		t.Display, t.Tags, t.Conditions = display, e.Tags, conditions(in, e, details)
 		return t, nil
 	}
 }

@@ -31,7 +31,8 @@ func TestResourcesDecide(t *testing.T) {
 		return only(alice.CreateUser(ctx, &iam.CreateUserInput{UserName: &name, PermissionsBoundary: boundary}))
 	}
 	expect(t, "below the path", get("bob"), "", "")
-	expect(t, "elsewhere", get("eve"), "AccessDenied", "")
+	expect(t, "elsewhere", get("eve"), "AccessDenied", "User: arn:aws:iam::"+account+":user/alice is not authorized to perform: iam:GetUser on resource: user eve because no identity-based policy allows the iam:GetUser action")
+	expect(t, "herself, by no name", only(alice.GetUser(ctx, &iam.GetUserInput{})), "AccessDenied", "User: arn:aws:iam::"+account+":user/alice is not authorized to perform: iam:GetUser on resource: arn:aws:iam::"+account+":user/alice because no identity-based policy allows the iam:GetUser action")
 	expect(t, "denied by name", get("Boss"), "AccessDenied", "")
 	expect(t, "denied by name, spelled otherwise", get("bOSS"), "AccessDenied", "")
 	expect(t, "not there and not hers to know", get("ghost"), "AccessDenied", "")

@@ -8,7 +8,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	engine "github.com/garrison-cloud/garrison/engine/iam"
@@ -82,23 +81,18 @@ func (d *mfaDevice) accept(now time.Time, code string) bool {
 	return false
 }
 
-// VerifyMFA checks a code of the device with that serial number, which p must
-// have: a user, or an account's root. A code counts once. The error is ErrMFA
+// VerifyMFA checks a code of the device with that serial number, which the user p
+// must have. A code counts once. The error is ErrMFA
 // for whatever is wrong with code or device.
 func (s *Service) VerifyMFA(ctx context.Context, p *authz.Principal, serial, code string) error {
-	owner := p.ID
-	switch p.Kind {
-	case engine.User:
-	case engine.AccountRoot:
-		owner = p.Account
-	default:
+	if p.Kind != engine.User {
 		return ErrMFA
 	}
 	now := s.clock.Now()
 	right := false
 	err := s.db.Update(ctx, func(tx *store.Tx) error {
 		d, err := mfaDevices.Get(tx, p.Account, serial)
-		if errors.Is(err, store.ErrNotFound) || err == nil && d.Owner != owner {
+		if errors.Is(err, store.ErrNotFound) || err == nil && d.Owner != p.ID {
 			right = false
 			return nil
 		}
@@ -115,21 +109,4 @@ func (s *Service) VerifyMFA(ctx context.Context, p *authz.Principal, serial, cod
 		return ErrMFA
 	}
 	return nil
-}
-
-// devicesOf returns the sorted serial numbers of a user's devices, or of the
-// root's if there is no name.
-func (s *Service) devicesOf(tx *store.Tx, account, name string) (own string, serials []string, err error) {
-	if name == "" {
-		row, err := accountIn(tx, account, s.now())
-		if err != nil {
-			return "", nil, err
-		}
-		return "root", slices.Sorted(slices.Values(row.MFA)), nil
-	}
-	u, err := users.find(tx, account, name)
-	if err != nil {
-		return "", nil, err
-	}
-	return u.Name, slices.Sorted(slices.Values(u.MFA)), nil
 }

@@ -57,13 +57,12 @@ func (s *Service) onReference(ctx context.Context, r reference, p purpose, value
 		return authz.Target{}, err
 	}
 	call := wire.CallFrom(ctx)
-	a := &asked{call: &call.Facts, region: s.region, alias: r.alias, context: p.context, values: values}
-	var stands standing
+	a := &asked{call: &call.Facts, region: s.region, alias: r.alias, purpose: p, values: values}
 	err := s.db.View(ctx, func(tx *store.Tx) (err error) {
 		if a.key, err = r.get(tx); err != nil {
 			return err
 		}
-		stands, err = a.key.standing(tx, call.Principal, &p)
+		a.standing, err = a.key.standing(tx, call.Principal, &a.purpose)
 		return err
 	})
 	t := authz.Target{Type: keyType, Account: r.account, Lookup: a.lookup}
@@ -78,7 +77,7 @@ func (s *Service) onReference(ctx context.Context, r reference, p purpose, value
 		}
 		a.aliases = func() []string { return s.aliasesOf(ctx, a.key) }
 		t.Resource, t.Policy, t.PolicyDecides, t.Tags = a.key.arn(), a.key.Policy, true, a.key.Tags
-		if err := standingPolicy(&t, call, &p, stands); err != nil {
+		if err := a.apply(&t); err != nil {
 			return t, err
 		}
 	}

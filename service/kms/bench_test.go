@@ -1,10 +1,14 @@
 package kms_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
+
+	"github.com/garrison-cloud/garrison/engine/iam"
+	"github.com/garrison-cloud/garrison/internal/authz"
 )
 
 // The benchmarks measure target, authorization and handler: all of a call but
@@ -28,6 +32,23 @@ func BenchmarkDecrypt(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		mustCall[kms.DecryptOutput](b, d, by(account), in)
+	}
+}
+
+// BenchmarkDecryptGranted decrypts with a key of 1,000 grants.
+func BenchmarkDecryptGranted(b *testing.B) {
+	d := newDirect(b)
+	key := mustCall[kms.CreateKeyOutput](b, d, by(account), &kms.CreateKeyInput{}).KeyMetadata
+	for i := range 1000 {
+		mustCall[kms.CreateGrantOutput](b, d, by(account), grantTo(key, fmt.Sprint("user", i), "Decrypt"))
+	}
+	blob := mustCall[kms.EncryptOutput](b, d, by(account), &kms.EncryptInput{KeyId: key.KeyId, Plaintext: make([]byte, 32)}).CiphertextBlob
+	in := &kms.DecryptInput{CiphertextBlob: blob}
+	caller := by(account)
+	caller.Principal = &authz.Principal{Principal: iam.Principal{Kind: iam.User, ARN: userARN(account, "user500"), Account: account, ID: "AIDAEXAMPLE"}}
+	b.ReportAllocs()
+	for b.Loop() {
+		mustCall[kms.DecryptOutput](b, d, caller, in)
 	}
 }
 

@@ -15,13 +15,14 @@ import (
 // asked is what a call says beside the key: what KMS's condition keys are read
 // from (KMS Developer Guide, "AWS KMS condition keys").
 type asked struct {
-	call    *authz.Facts
-	region  string
-	key     *key // nil where the call names none
-	alias   string
-	context map[string]string
-	values  []setting
-	aliases func() []string
+	call     *authz.Facts
+	region   string
+	key      *key // nil where the call names none
+	alias    string
+	purpose  purpose
+	standing standing
+	values   []setting
+	aliases  func() []string
 }
 
 // A setting is one condition key of a call, in lower case, and its values.
@@ -56,7 +57,7 @@ func (a *asked) lookup(name string) ([]string, bool) {
 	case "kms:viaservice":
 		return a.viaService()
 	case "kms:encryptioncontextkeys":
-		return slices.Sorted(maps.Keys(a.context)), len(a.context) > 0
+		return slices.Sorted(maps.Keys(a.purpose.context)), len(a.purpose.context) > 0
 	case "kms:requestalias":
 		return one(a.alias)
 	}
@@ -88,14 +89,14 @@ func (a *asked) ofKey(name string) ([]string, bool) {
 // values count, in the order of the pairs' keys.
 func (a *asked) contextValue(name string) ([]string, bool) {
 	var names []string
-	for k := range a.context {
+	for k := range a.purpose.context {
 		if strings.EqualFold(k, name) {
 			names = append(names, k)
 		}
 	}
 	slices.Sort(names)
 	for i, k := range names {
-		names[i] = a.context[k]
+		names[i] = a.purpose.context[k]
 	}
 	return names, len(names) > 0
 }

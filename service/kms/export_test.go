@@ -24,3 +24,40 @@ func (s *Service) MaterialIDs(ctx context.Context, account string) ([]string, er
 
 // IsKeyID is isKeyID.
 var IsKeyID = isKeyID
+
+// MaxGrants is maxGrants.
+const MaxGrants = maxGrants
+
+// SetGrants changes how many grants a key is said to have.
+func (s *Service) SetGrants(ctx context.Context, account, id string, n int) error {
+	return s.db.Update(ctx, func(tx *store.Tx) error {
+		k, err := keys.Get(tx, account, id)
+		if err != nil {
+			return err
+		}
+		k.Grants = n
+		return keys.Put(tx, k)
+	})
+}
+
+// GrantIDs lists the grants that an account's keys have, destroyed keys' too.
+func (s *Service) GrantIDs(ctx context.Context, account string) ([]string, error) {
+	var ids []string
+	err := s.db.View(ctx, func(tx *store.Tx) error {
+		ids = nil
+		for g, err := range grants.Scan(tx, store.Range{Prefix: store.K(account)}) {
+			if err != nil {
+				return err
+			}
+			ids = append(ids, g.ID)
+		}
+		return nil
+	})
+	return ids, err
+}
+
+// DestroyDue destroys the keys that are due.
+func (s *Service) DestroyDue(ctx context.Context) error {
+	_, err := s.destroyDue(ctx)
+	return err
+}

@@ -59,3 +59,19 @@ func FuzzDecrypt(f *testing.F) {
 		t.Errorf("%x: error %q", blob, got)
 	})
 }
+
+// FuzzGrantToken gives any text as a grant token.
+func FuzzGrantToken(f *testing.F) {
+	d := newDirect(f)
+	key := mustCall[sdk.CreateKeyOutput](f, d, by(account), &sdk.CreateKeyInput{}).KeyMetadata
+	good := *mustCall[sdk.CreateGrantOutput](f, d, by(account), grantTo(key, "ann", "Decrypt")).GrantToken
+	for _, seed := range []string{good, good[:80], good + "\n", good + "A", "x", "", strings.Repeat("A", 200)} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, token string) {
+		_, err := call[sdk.DescribeKeyOutput](d, by(account), &sdk.DescribeKeyInput{KeyId: key.KeyId, GrantTokens: []string{token}})
+		if got := fault(err); (got == "") != (token == good) || got != "" && !strings.HasPrefix(got, "InvalidGrantTokenException: ") {
+			t.Errorf("%q: error %q", token, got)
+		}
+	})
+}

@@ -2,7 +2,6 @@ package kms
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"maps"
@@ -100,7 +99,7 @@ func (s *Service) CreateGrant(ctx context.Context, in *kms.CreateGrantInput) (*k
 	if err != nil {
 		return nil, err
 	}
-	return &kms.CreateGrantOutput{GrantId: &made.ID, GrantToken: aws.String(made.token(rand.Reader))}, nil
+	return &kms.CreateGrantOutput{GrantId: &made.ID, GrantToken: aws.String(made.token())}, nil
 }
 
 // enter adds the grant to its key, or finds the one that it repeats.

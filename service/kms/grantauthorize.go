@@ -112,15 +112,3 @@ func (g *grant) retiringAccounts() []string {
 	}
 	return out
 }
-
-// standingPolicy lets the caller's account in to what its grant delegates to it.
-func standingPolicy(t *authz.Target, call *wire.Call, p *purpose, s standing) (err error) {
-	switch s {
-	case granted:
-		t.Granted = true
-	case delegated:
-		t.Policy, err = letIn(t.Policy, call.Account(), "kms:"+string(p.operation))
-	case ungranted:
-	}
-	return err
-}

@@ -150,6 +150,18 @@ func (g *grant) bears(child *grant) bool {
 	}
 }
 
+// apply tells the target what the key's grants make of the caller.
+func (a *asked) apply(t *authz.Target) (err error) {
+	switch a.standing {
+	case granted:
+		t.Granted = true
+	case delegated:
+		t.Policy, err = letIn(t.Policy, a.call.Principal.Account, "kms:"+string(a.purpose.operation))
+	case ungranted:
+	}
+	return err
+}
+
 // letIn adds to a key policy that an account's own policies decide of an action.
 // iam.Parse has taken the document, so that its names are as they are read here,
 // and none is given twice.

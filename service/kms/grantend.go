@@ -107,30 +107,34 @@ const dropped = 500
 // it takes: nothing finds them meanwhile, and nobody can add to them.
 func (s *Service) dropGrants(ctx context.Context, due *key) error {
 	for more := true; more; {
-		err := s.db.Update(ctx, func(tx *store.Tx) error {
-			more = false
-			k, err := keys.Get(tx, due.Account, due.ID)
-			if errors.Is(err, store.ErrNotFound) || err == nil && !k.gone(tx.Now()) {
-				return nil
-			}
-			if err != nil {
-				return err
-			}
-			rows, err := collect(grants.Scan(tx, store.Range{Prefix: store.K(k.Account, k.ID), Limit: dropped}))
-			if err != nil {
-				return err
-			}
-			more = len(rows) == dropped
-			for _, g := range rows {
-				if err := grants.Delete(tx, g.Account, g.KeyID, g.ID); err != nil {
-					return err
-				}
-			}
-			return nil
+		err := s.db.Update(ctx, func(tx *store.Tx) (err error) {
+			more, err = dropSomeGrants(tx, due)
+			return err
 		})
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// dropSomeGrants reports whether there may be more.
+func dropSomeGrants(tx *store.Tx, due *key) (more bool, err error) {
+	k, err := keys.Get(tx, due.Account, due.ID)
+	if errors.Is(err, store.ErrNotFound) || err == nil && !k.gone(tx.Now()) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	rows, err := collect(grants.Scan(tx, store.Range{Prefix: store.K(k.Account, k.ID), Limit: dropped}))
+	if err != nil {
+		return false, err
+	}
+	for _, g := range rows {
+		if err := grants.Delete(tx, g.Account, g.KeyID, g.ID); err != nil {
+			return false, err
+		}
+	}
+	return len(rows) == dropped, nil
 }

@@ -17,6 +17,7 @@ type fixture struct {
 	alias     string
 	blob, mac []byte
 	signature []byte
+	grant     *kms.CreateGrantOutput
 }
 
 // AWS's errors of a key's state (KMS Developer Guide, "Key states of AWS KMS
@@ -41,6 +42,10 @@ var stateTable = []struct {
 	}},
 	{"CreateAlias", "ENCRYPT_DECRYPT", works, works, pending, func(t *testing.T, f *fixture) error {
 		_, err := f.c.CreateAlias(t.Context(), &kms.CreateAliasInput{AliasName: aws.String(f.alias + "-2"), TargetKeyId: f.key.KeyId})
+		return err
+	}},
+	{"CreateGrant", "ENCRYPT_DECRYPT", works, disabled, pending, func(t *testing.T, f *fixture) error {
+		_, err := f.c.CreateGrant(t.Context(), grantTo(f.key, "ann", "Decrypt"))
 		return err
 	}},
 	{"Decrypt", "ENCRYPT_DECRYPT", works, disabled, pending, func(t *testing.T, f *fixture) error {
@@ -111,6 +116,10 @@ var stateTable = []struct {
 		_, err := f.c.ListKeyPolicies(t.Context(), &kms.ListKeyPoliciesInput{KeyId: f.key.KeyId})
 		return err
 	}},
+	{"ListGrants", "ENCRYPT_DECRYPT", works, works, works, func(t *testing.T, f *fixture) error {
+		_, err := f.c.ListGrants(t.Context(), &kms.ListGrantsInput{KeyId: f.key.KeyId})
+		return err
+	}},
 	{"ListResourceTags", "ENCRYPT_DECRYPT", works, works, works, func(t *testing.T, f *fixture) error {
 		_, err := f.c.ListResourceTags(t.Context(), &kms.ListResourceTagsInput{KeyId: f.key.KeyId})
 		return err
@@ -126,6 +135,14 @@ var stateTable = []struct {
 	{"ReEncrypt to", "ENCRYPT_DECRYPT", works, disabled, pending, func(t *testing.T, f *fixture) error {
 		blob := encrypt(t, f.c, &kms.EncryptInput{KeyId: f.peer.KeyId, Plaintext: []byte("x")})
 		_, err := f.c.ReEncrypt(t.Context(), &kms.ReEncryptInput{CiphertextBlob: blob, DestinationKeyId: f.key.KeyId})
+		return err
+	}},
+	{"RetireGrant", "ENCRYPT_DECRYPT", works, works, works, func(t *testing.T, f *fixture) error {
+		_, err := f.c.RetireGrant(t.Context(), &kms.RetireGrantInput{GrantToken: f.grant.GrantToken})
+		return err
+	}},
+	{"RevokeGrant", "ENCRYPT_DECRYPT", works, works, works, func(t *testing.T, f *fixture) error {
+		_, err := f.c.RevokeGrant(t.Context(), &kms.RevokeGrantInput{KeyId: f.key.KeyId, GrantId: f.grant.GrantId})
 		return err
 	}},
 	{"ScheduleKeyDeletion", "ENCRYPT_DECRYPT", works, works, pending, func(t *testing.T, f *fixture) error {
@@ -197,6 +214,7 @@ func newFixture(t *testing.T, c *kms.Client, usage types.KeyUsageType) *fixture 
 	switch usage {
 	case types.KeyUsageTypeEncryptDecrypt:
 		f.blob = encrypt(t, c, &kms.EncryptInput{KeyId: f.key.KeyId, Plaintext: []byte("x")})
+		f.grant = createGrant(t, c, grantTo(f.key, "ann", "Decrypt"))
 	case types.KeyUsageTypeSignVerify:
 		out, err := c.Sign(t.Context(), &kms.SignInput{KeyId: f.key.KeyId, Message: []byte("x"), SigningAlgorithm: "ECDSA_SHA_256"})
 		if err != nil {
