@@ -73,8 +73,8 @@ func measureOne(ctx context.Context, o options, op operation, n int, server, bar
 			return "", err
 		}
 		mine = append(mine, r)
-		if op.bare == "store" {
-			r, err = storePuts(ctx, filepath.Join(o.dir, "puts"), n, o.duration)
+		if op.rows != nil {
+			r, err = storePuts(ctx, filepath.Join(o.dir, "puts"), n, o.duration, op.rows)
 		} else {
 			r, err = measured(ctx, ref, bare, n, o.duration)
 		}
@@ -218,7 +218,7 @@ func measureKeys(ctx context.Context, binary string, o options) error {
 // createKeys creates n keys from 32 workers, and says how far it is.
 func createKeys(ctx context.Context, server *process, creds aws.Credentials, n int) error {
 	const workers = 32
-	c := newClient(server.url, creds, createKey(), "")
+	c := newClient(server.url, creds, createKey("create-key", nil), "")
 	var wg sync.WaitGroup
 	failures := make(chan error, workers)
 	begun := time.Now()

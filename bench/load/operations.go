@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
-	"strings"
 )
 
 // An operation is one API call as the load generator sends it. Requests are
@@ -17,9 +16,10 @@ type operation struct {
 	body func(key string) []byte
 	// spec is the key that the operation works with: "" for none.
 	spec, usage string
-	// bare is the reference handler that it is compared with, "store" for the
-	// store's own durable puts.
+	// bare is the reference handler that it is compared with; rows are the sizes of
+	// the store's own durable writes that are the reference instead.
 	bare string
+	rows []int
 	// concurrent limits the measurement to this concurrency; 0 is 1 and 16.
 	concurrent int
 }
@@ -45,13 +45,14 @@ func operations() []operation {
 		kms("describe-key", "DescribeKey", "SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT", "answer", func(key string) any {
 			return map[string]string{"KeyId": key}
 		}),
-		createKey(),
+		createKey("create-key", oneRow),
+		createKey("create-key-rows", keyRows),
 	}
 }
 
-func createKey() operation {
-	op := kms("create-key", "CreateKey", "", "", "store", func(string) any { return struct{}{} })
-	op.concurrent = 16
+func createKey(name string, rows []int) operation {
+	op := kms(name, "CreateKey", "", "", "answer", func(string) any { return struct{}{} })
+	op.concurrent, op.rows = 16, rows
 	return op
 }
 
@@ -70,4 +71,4 @@ func kms(name, action, spec, usage, bare string, body func(key string) any) oper
 }
 
 // path is where the reference handler answers like the operation.
-func (o operation) path() string { return "/" + strings.ReplaceAll(o.bare, "store", "answer") }
+func (o operation) path() string { return "/" + o.bare }

@@ -76,7 +76,7 @@ func (s *Service) onReference(ctx context.Context, r reference, p purpose, value
 			call.Pin(s.arn(r), a.key.ID)
 		}
 		a.aliases = func() []string { return s.aliasesOf(ctx, a.key) }
-		t.Resource, t.Policy, t.PolicyDecides, t.Tags = a.key.arn(), a.key.Policy, true, a.key.Tags
+		t.Resource, t.Policy, t.PolicyDecides, t.Tags = a.key.arn(), a.key.policy(), true, a.key.Tags
 		if err := a.apply(&t); err != nil {
 			return t, err
 		}

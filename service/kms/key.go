@@ -26,17 +26,12 @@ func (s *Service) CreateKey(ctx context.Context, in *kms.CreateKeyInput) (*kms.C
 		return nil, err
 	}
 	call := wire.CallFrom(ctx)
-	account := call.Account()
-	policy := aws.ToString(in.Policy)
-	if policy == "" {
-		policy = defaultPolicy(account)
-	}
 	k := &key{
-		Account: account, ID: uuid.NewString(), Region: s.region, Spec: specOf(in), Usage: usageOf(in),
-		Description: aws.ToString(in.Description), Created: s.clock.Now(), Policy: policy, Tags: tags,
+		Account: call.Account(), ID: uuid.NewString(), Region: s.region, Spec: specOf(in), Usage: usageOf(in),
+		Description: aws.ToString(in.Description), Created: s.clock.Now(), Policy: aws.ToString(in.Policy), Tags: tags,
 	}
 	if in.Policy != nil { // the default policy locks nobody out
-		if err := checkPolicy(ctx, k, policy, in.BypassPolicyLockoutSafetyCheck); err != nil {
+		if err := checkPolicy(ctx, k, k.Policy, in.BypassPolicyLockoutSafetyCheck); err != nil {
 			return nil, err
 		}
 	}

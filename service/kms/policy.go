@@ -3,7 +3,6 @@ package kms
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
@@ -23,19 +22,19 @@ const (
 // defaultPolicy lets the account in, so that its IAM policies decide (KMS
 // Developer Guide, "Default key policy").
 func defaultPolicy(account string) string {
-	return fmt.Sprintf(`{
+	return `{
   "Version" : "2012-10-17",
   "Id" : "key-default-1",
   "Statement" : [ {
     "Sid" : "Enable IAM User Permissions",
     "Effect" : "Allow",
     "Principal" : {
-      "AWS" : "%s"
+      "AWS" : "` + arn.Root(account) + `"
     },
     "Action" : "kms:*",
     "Resource" : "*"
   } ]
-}`, arn.Root(account))
+}`
 }
 
 // checkPolicy refuses a policy that is none, and, unless bypassed, one by which
@@ -108,7 +107,7 @@ func (s *Service) GetKeyPolicy(ctx context.Context, in *kms.GetKeyPolicyInput) (
 	if err != nil {
 		return nil, err
 	}
-	return &kms.GetKeyPolicyOutput{Policy: &k.Policy, PolicyName: aws.String(policyName)}, nil
+	return &kms.GetKeyPolicyOutput{Policy: aws.String(k.policy()), PolicyName: aws.String(policyName)}, nil
 }
 
 func checkPolicyName(name *string) error {

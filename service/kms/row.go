@@ -11,18 +11,19 @@ import (
 // A key is everything of a KMS key but its material. MaterialID names the
 // material that seals now.
 type key struct {
-	Account     string            `cbor:"1,keyasint"`
-	ID          string            `cbor:"2,keyasint"`
-	Region      string            `cbor:"3,keyasint"`
-	Spec        seal.Spec         `cbor:"4,keyasint"`
-	Usage       seal.Usage        `cbor:"5,keyasint"`
-	MaterialID  string            `cbor:"6,keyasint"`
-	Description string            `cbor:"7,keyasint,omitempty"`
-	Created     time.Time         `cbor:"8,keyasint"`
-	Disabled    bool              `cbor:"9,keyasint,omitempty"`
-	DeletionAt  time.Time         `cbor:"10,keyasint,omitempty"` // zero: not pending deletion
-	Policy      string            `cbor:"11,keyasint"`
-	Tags        map[string]string `cbor:"12,keyasint,omitempty"`
+	Account     string     `cbor:"1,keyasint"`
+	ID          string     `cbor:"2,keyasint"`
+	Region      string     `cbor:"3,keyasint"`
+	Spec        seal.Spec  `cbor:"4,keyasint"`
+	Usage       seal.Usage `cbor:"5,keyasint"`
+	MaterialID  string     `cbor:"6,keyasint"`
+	Description string     `cbor:"7,keyasint,omitempty"`
+	Created     time.Time  `cbor:"8,keyasint"`
+	Disabled    bool       `cbor:"9,keyasint,omitempty"`
+	DeletionAt  time.Time  `cbor:"10,keyasint,omitempty"` // zero: not pending deletion
+	// Policy is empty for the default policy, which most keys keep: see policy.
+	Policy string            `cbor:"11,keyasint,omitempty"`
+	Tags   map[string]string `cbor:"12,keyasint,omitempty"`
 	// Service is the service that an AWS managed key is for; empty for a
 	// customer's key.
 	Service string `cbor:"13,keyasint,omitempty"`
@@ -72,6 +73,14 @@ var aliases = store.NewTable("kms.alias",
 	func(a *alias) store.Key { return store.K(a.Account, a.Name) },
 	store.Cached[alias](hotRows), store.Unwatched[alias](),
 	store.Index("key", func(a *alias) []store.Key { return []store.Key{store.K(a.Account, a.KeyID)} }))
+
+// policy is the key's policy document.
+func (k *key) policy() string {
+	if k.Policy == "" {
+		return defaultPolicy(k.Account)
+	}
+	return k.Policy
+}
 
 func (k *key) arn() string { return arn.New("kms", k.Region, k.Account, "key/"+k.ID) }
 
