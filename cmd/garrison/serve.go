@@ -16,11 +16,11 @@ import (
 )
 
 type serveCmd struct {
-	Listen    string        `default:"127.0.0.1:4566" help:"Address of the API." placeholder:"HOST:PORT"`
-	OpsListen string        `default:"127.0.0.1:4567" help:"Address of /_garrison/health and /metrics, or \"off\"." placeholder:"HOST:PORT"`
+	Listen    string        `default:"127.0.0.1:4566" help:"Address of the API (default ${default})." placeholder:"HOST:PORT"`
+	OpsListen string        `default:"127.0.0.1:4567" help:"Address of /_garrison/health and /metrics, or \"off\" (default ${default})." placeholder:"HOST:PORT"`
 	Data      string        `help:"Directory of the state (default ${data}; with --dev: in memory)." placeholder:"DIR" type:"path"`
-	Regions   []string      `default:"us-east-1" help:"Regions to serve; the first is what clients use by default." placeholder:"REGION,..."`
-	Account   []string      `default:"000000000000" help:"Account ids; each gets a root access key." placeholder:"ID,..."`
+	Regions   []string      `default:"us-east-1" help:"Regions to serve; the first is what clients use by default (default ${default})." placeholder:"REGION"`
+	Account   []string      `default:"000000000000" help:"Account ids; each gets a root access key (default ${default})." placeholder:"ID"`
 	Dev       bool          `help:"For tests: take any signature, and a twelve-digit access key id as the account's root."`
 	DevIAM    string        `name:"dev-iam" default:"on" enum:"on,off" help:"With --dev: whether policies are enforced (on, off)."`
 	Audit     string        `default:"grouped" enum:"grouped,strict" help:"When events are durable: grouped (within half a second) or strict (before the answer)."`

@@ -54,7 +54,7 @@ func buildServices(c *Config, st *storage) (*services, error) {
 	shared := st.rooms[global]
 	s := &services{regions: map[string]*gateway.Region{}}
 	s.iam = iam.New(iam.Config{DB: shared.db, Clock: c.Clock, Compiler: compiler})
-	s.sts = sts.New(sts.Config{DB: shared.db, Clock: c.Clock, Compiler: compiler, Roles: s.iam, RootMayAssume: c.Dev})
+	s.sts = sts.New(sts.Config{DB: shared.db, Clock: c.Clock, Compiler: compiler, Roles: s.iam, Devices: s.iam, RootMayAssume: c.Dev})
 	s.authorizer = authz.New(s.iam, compiler)
 	if c.IAMOff {
 		s.authorizer = authz.Off()

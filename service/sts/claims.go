@@ -33,6 +33,8 @@ type claims struct {
 
 	SourceIdentity string `cbor:"12,keyasint,omitempty"`
 	Given          given  `cbor:"13,keyasint"`
+	// MFA tells that a second factor was verified for the session.
+	MFA bool `cbor:"14,keyasint,omitempty"`
 }
 
 // An issuer is what the credentials were derived from.
@@ -82,8 +84,8 @@ func (c *claims) principal(accessKeyID string) *authz.Principal {
 		Session: &authz.Session{
 			IssuerKind: c.Issuer.Kind, IssuerARN: c.Issuer.ARN, IssuerID: c.Issuer.ID, IssuerName: c.Issuer.Name,
 			Created: time.Unix(c.Created, 0).UTC(), Expires: time.Unix(c.Expires, 0).UTC(),
-			SourceIdentity: c.SourceIdentity,
-			Policies:       c.Given.Policies, Tags: c.Given.Tags, Transitive: c.Given.Transitive,
+			MFA: c.MFA, SourceIdentity: c.SourceIdentity,
+			Policies: c.Given.Policies, Tags: c.Given.Tags, Transitive: c.Given.Transitive,
 		},
 	}
 }

@@ -52,7 +52,7 @@ func (s *Service) AssumeRole(ctx context.Context, in *sts.AssumeRoleInput) (*sts
 // fill adds to the claims what the caller gives for the session.
 func (s *Service) fill(ctx context.Context, c *claims, in *sts.AssumeRoleInput) (err error) {
 	caller := wire.CallFrom(ctx).Principal
-	if err := checkMFA(in.SerialNumber, in.TokenCode); err != nil {
+	if c.MFA, err = s.secondFactor(ctx, in.SerialNumber, in.TokenCode); err != nil {
 		return err
 	}
 	if len(in.ProvidedContexts) > 0 {
@@ -148,7 +148,15 @@ func (s *Service) onRole(ctx context.Context, in *sts.AssumeRoleInput) (authz.Ta
 	} else if !errors.Is(err, store.ErrNotFound) {
 		return t, err
 	}
-	return t, ask(&t, caller, in)
+	if err := ask(&t, caller, in); err != nil {
+		return t, err
+	}
+	factor, err := s.secondFactor(ctx, in.SerialNumber, in.TokenCode)
+	if factor {
+		t.Conditions[multiFactor] = []string{"true"}
+		t.Conditions["aws:multifactorauthage"] = []string{"0"}
+	}
+	return t, err
 }
 
 // mayAssume refuses callers whom no trust policy can let in.

@@ -24,6 +24,8 @@ type Config struct {
 	// Compiler checks session policies, and keeps them compiled for their use.
 	Compiler *authz.Compiler
 	Roles    Roles
+	// Devices verify second factors; nil refuses them all.
+	Devices Devices
 	// RootMayAssume lets an account's root assume the roles that trust it, which
 	// AWS forbids. It is for development servers, where every caller is a root.
 	RootMayAssume bool
@@ -38,6 +40,12 @@ type Roles interface {
 	ManagedPolicy(ctx context.Context, account, arn string) (document string, err error)
 }
 
+// Devices are the MFA devices of users. VerifyMFA fails for whatever is wrong with
+// the code or the device, and takes a code once.
+type Devices interface {
+	VerifyMFA(ctx context.Context, p *authz.Principal, serial, code string) error
+}
+
 // Service implements the STS API for all Regions. Its methods are safe for
 // concurrent use.
 type Service struct {
@@ -45,6 +53,7 @@ type Service struct {
 	clock         clock.Clock
 	compiler      *authz.Compiler
 	roles         Roles
+	devices       Devices
 	rootMayAssume bool
 	keys          atomic.Pointer[keyring]
 	sessions      *cache
@@ -53,7 +62,7 @@ type Service struct {
 // New returns a Service that keeps its sealing keys in c.DB.
 func New(c Config) *Service {
 	s := &Service{
-		db: c.DB, clock: c.Clock, compiler: c.Compiler, roles: c.Roles, rootMayAssume: c.RootMayAssume,
+		db: c.DB, clock: c.Clock, compiler: c.Compiler, roles: c.Roles, devices: c.Devices, rootMayAssume: c.RootMayAssume,
 		sessions: newCache(openSessions),
 	}
 	s.keys.Store(&keyring{})

@@ -25,12 +25,13 @@ const (
 // act as the caller does.
 func (s *Service) GetSessionToken(ctx context.Context, in *sts.GetSessionTokenInput) (*sts.GetSessionTokenOutput, error) {
 	caller := wire.CallFrom(ctx).Principal
-	if err := checkMFA(in.SerialNumber, in.TokenCode); err != nil {
+	factor, err := s.secondFactor(ctx, in.SerialNumber, in.TokenCode)
+	if err != nil {
 		return nil, err
 	}
 	c := &claims{
 		Kind: caller.Kind, ARN: caller.ARN, Account: caller.Account, ID: caller.ID, Name: caller.Name,
-		Tags: caller.Tags, Issuer: issuerOf(caller),
+		Tags: caller.Tags, Issuer: issuerOf(caller), MFA: factor,
 	}
 	credentials, err := s.issue(ctx, c, userLength(caller, in.DurationSeconds))
 	if err != nil {
@@ -118,17 +119,4 @@ func userLength(caller *authz.Principal, seconds *int32) time.Duration {
 		d = min(d, maxRoot)
 	}
 	return d
-}
-
-// checkMFA refuses second factors: there are no devices that could have shown
-// the code.
-func checkMFA(serial, code *string) error {
-	switch {
-	case serial == nil && code == nil:
-		return nil
-	case serial == nil || code == nil:
-		return denied("MultiFactorAuthentication failed, must provide both MFA serial number and one time pass code.")
-	default:
-		return denied("MultiFactorAuthentication failed, unable to validate MFA code.  Please verify your MFA serial number is valid and associated with this user.")
-	}
 }
