@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -48,12 +51,37 @@ func TestScripts(t *testing.T) {
 			}
 			return oldAWS(e, aws)
 		},
+		Condition: func(name string) (bool, error) {
+			if name != "newaws" {
+				return false, fmt.Errorf("unknown condition %q", name)
+			}
+			return newAWS(t, aws), nil
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"await":  await,
 			"source": source,
 			"save":   save,
 		},
 	})
+}
+
+var awsVersion = regexp.MustCompile(`^aws-cli/(\d+)\.(\d+)`)
+
+// newAWS reports whether the command line knows the operations that AWS added in
+// 2023, which Debian's does not.
+func newAWS(t *testing.T, aws string) bool {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), aws, "--version").CombinedOutput()
+	m := awsVersion.FindStringSubmatch(string(out))
+	if err != nil || m == nil {
+		t.Fatalf("aws --version: %v: %s", err, out)
+	}
+	major, errMajor := strconv.Atoi(m[1])
+	minor, errMinor := strconv.Atoi(m[2])
+	if err := errors.Join(errMajor, errMinor); err != nil {
+		t.Fatal(err)
+	}
+	return major == 1 && minor >= 32 || major == 2 && minor >= 15 || major > 2
 }
 
 // oldAWS puts a command aws before the real one that passes the endpoint on as

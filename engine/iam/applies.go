@@ -66,7 +66,7 @@ func Explain(r *Request, p *Policies) []StatementRef {
 	p.each(func(policy *Policy, source Source) bool {
 		for i := range policy.statements {
 			if s := &policy.statements[i]; e.speaksTo(s) && e.applies(s) {
-				m := matched{policy, int32(i)} //nolint:gosec // maxStatements is far below the type's limit
+				m := matched{policy, int32(i)}
 				out = append(out, m.ref(source))
 			}
 		}

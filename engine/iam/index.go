@@ -19,7 +19,7 @@ func (p *Policy) buildIndexes() {
 		if s.deny {
 			x = &p.deny
 		}
-		x.add(int32(i), s) //nolint:gosec // maxStatements is far below the type's limit
+		x.add(int32(i), s)
 	}
 }
 

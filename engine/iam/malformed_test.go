@@ -230,8 +230,7 @@ func TestMalformed(t *testing.T) {
 	} {
 		for _, tt := range table {
 			_, err := iam.Parse(tt.document, kind)
-			var bad *iam.SyntaxError
-			if !errors.As(err, &bad) {
+			if bad, ok := errors.AsType[*iam.SyntaxError](err); !ok {
 				t.Errorf("kind %d: Parse(%s) = %v, want %q", kind, tt.document, err, tt.want)
 			} else if bad.Message != tt.want {
 				t.Errorf("kind %d: Parse(%s)\n got %q\nwant %q", kind, tt.document, bad.Message, tt.want)

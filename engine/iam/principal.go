@@ -1,6 +1,9 @@
 package iam
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // A PrincipalKind is a kind of caller.
 type PrincipalKind int
@@ -128,13 +131,5 @@ func directIf(match bool) reach {
 }
 
 func contains(list []string, s string) bool {
-	if s == "" {
-		return false // a caller that lacks the attribute is nobody's
-	}
-	for _, v := range list {
-		if v == s {
-			return true
-		}
-	}
-	return false
+	return s != "" && slices.Contains(list, s) // a caller that lacks the attribute is nobody's
 }

@@ -148,10 +148,10 @@ func drawStatement(t *rapid.T, kind iam.Kind) map[string]any {
 	if kind != iam.TrustPolicy {
 		s[not("Resource")] = drawTexts(t, resourcePatterns)
 	}
-	switch {
-	case kind == iam.ResourceControlPolicy:
+	switch kind {
+	case iam.ResourceControlPolicy:
 		s["Principal"] = "*"
-	case kind == iam.ResourcePolicy || kind == iam.KeyPolicy || kind == iam.TrustPolicy:
+	case iam.ResourcePolicy, iam.KeyPolicy, iam.TrustPolicy:
 		name := "Principal"
 		if s["Effect"] == "Deny" && kind != iam.TrustPolicy {
 			name = not("Principal")

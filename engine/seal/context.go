@@ -11,7 +11,7 @@ import (
 // behind its length. All numbers are four bytes, big-endian. No two contexts
 // share a form; nil and empty are the same context.
 func AppendContext(b []byte, context map[string]string) []byte {
-	b = binary.BigEndian.AppendUint32(b, uint32(len(context)))
+	b = binary.BigEndian.AppendUint32(b, uint32(len(context))) //nolint:gosec // a request's body bounds it
 	if len(context) == 0 {
 		return b
 	}
@@ -23,7 +23,7 @@ func AppendContext(b []byte, context map[string]string) []byte {
 }
 
 func appendString(b []byte, s string) []byte {
-	return append(binary.BigEndian.AppendUint32(b, uint32(len(s))), s...)
+	return append(binary.BigEndian.AppendUint32(b, uint32(len(s))), s...) //nolint:gosec // a request's body bounds it
 }
 
 func contextSize(context map[string]string) int {

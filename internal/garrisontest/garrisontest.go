@@ -92,6 +92,7 @@ func (s *Server) ConfigWith(region, id, secret, token string) aws.Config {
 		Credentials: credentials.NewStaticCredentialsProvider(id, secret, token),
 		// A test wants the first answer, not the last of three.
 		RetryMaxAttempts: 1,
+		HTTPClient:       HTTPClient(),
 	}
 }
 

@@ -10,8 +10,7 @@ import (
 // checkDocument refuses a document that engine/iam does not understand.
 func (s *Service) checkDocument(document string, kind engine.Kind) error {
 	_, err := s.compiler.Compile(document, kind)
-	var syntax *engine.SyntaxError
-	if errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[*engine.SyntaxError](err); ok {
 		return malformed(syntax.Message)
 	}
 	return err

@@ -3,6 +3,7 @@ package iam
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/iam"
@@ -96,7 +97,7 @@ func walk[T any](h *holders, k *kind[T], wanted bool, add func(*entity)) error {
 
 func walkUse[T any](h *holders, k *kind[T], use string, add func(*entity)) error {
 	// A stage is one digit: there are at most six.
-	at := string(rune('0'+h.stage)) + ":"
+	at := strconv.Itoa(h.stage) + ":"
 	r := store.Range{Prefix: store.K(h.account, use, h.policy)}
 	if name, here := strings.CutPrefix(h.pager.after, at); here {
 		r.After = store.K(h.account, use, h.policy, name)

@@ -164,8 +164,7 @@ func (s *Service) CreateServiceLinkedRole(ctx context.Context, in *iam.CreateSer
 		Trust: trust{Document: `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":["` + service + `"]},"Action":["sts:AssumeRole"]}]}`},
 	}
 	err := roles.insert(ctx, s, r)
-	var taken *types.EntityAlreadyExistsException
-	if errors.As(err, &taken) {
+	if _, ok := errors.AsType[*types.EntityAlreadyExistsException](err); ok {
 		return nil, invalid("Service role name " + name + " has been taken in this account, please try a different suffix.")
 	}
 	if err != nil {

@@ -96,8 +96,7 @@ func onDevice[I any](s *Service, serial func(*I) *string, details ...detail[I]) 
 			}
 			return err
 		})
-		var missing *types.NoSuchEntityException
-		if errors.As(err, &missing) {
+		if missing, ok := errors.AsType[*types.NoSuchEntityException](err); ok {
 			t.Missing = missing
 			return t, nil
 		}

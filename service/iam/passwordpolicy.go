@@ -147,7 +147,7 @@ func (p *passwordPolicy) check(password string) error {
 	if p != nil {
 		least = p.Length
 	}
-	if int32(utf8.RuneCountInString(password)) < least {
+	if utf8.RuneCountInString(password) < int(least) {
 		return weak(fmt.Sprintf("Password should have a minimum length of %d", least))
 	}
 	if p == nil {

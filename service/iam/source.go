@@ -49,8 +49,7 @@ func inputPolicies(documents []string) ([]source, error) {
 // parseInput compiles a document that is used once.
 func parseInput(document string, kind engine.Kind) (*engine.Policy, error) {
 	p, err := engine.Parse(document, kind)
-	var syntax *engine.SyntaxError
-	if errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[*engine.SyntaxError](err); ok {
 		return nil, invalid(syntax.Message)
 	}
 	return p, err

@@ -29,7 +29,7 @@ func (s *Service) GetAccountSummary(ctx context.Context, _ *iam.GetAccountSummar
 			if err != nil {
 				return err
 			}
-			out[string(key)] = int32(t.Count)
+			out[string(key)] = int32(t.Count) //nolint:gosec // quotas are far below the type's limit
 		}
 		row, err := accountIn(tx, account, s.now())
 		if err != nil {
@@ -57,7 +57,7 @@ func limits() map[string]int32 {
 		"UsersQuota": maxUsers, "GroupsQuota": maxGroupsOfAccount, "RolesQuota": maxRoles, "PoliciesQuota": maxPolicies,
 		"InstanceProfilesQuota": maxInstanceProfiles, "PolicySizeQuota": maxPolicy, "PolicyVersionsInUseQuota": maxVersionsInUse,
 		"VersionsPerPolicyQuota": maxVersions, "AssumeRolePolicySizeQuota": maxTrust,
-		"UserPolicySizeQuota": int32(users.inline), "GroupPolicySizeQuota": int32(groups.inline), "RolePolicySizeQuota": int32(roles.inline),
+		"UserPolicySizeQuota": int32(users.inline), "GroupPolicySizeQuota": int32(groups.inline), "RolePolicySizeQuota": int32(roles.inline), //nolint:gosec // quotas are far below the type's limit
 		"AttachedPoliciesPerUserQuota": maxAttached, "AttachedPoliciesPerGroupQuota": maxAttached, "AttachedPoliciesPerRoleQuota": maxAttached,
 		"GroupsPerUserQuota": maxGroups, "AccessKeysPerUserQuota": maxKeys,
 		"GlobalEndpointTokenVersion": 1,

@@ -88,8 +88,7 @@ func on[T, I any](s *Service, k *kind[T], name func(*I) *string, details ...deta
 			return authz.On(arn.Root(wire.CallFrom(ctx).Account())), nil
 		}
 		row, err := k.view(ctx, s, who)
-		var missing *types.NoSuchEntityException
-		if errors.As(err, &missing) {
+		if missing, ok := errors.AsType[*types.NoSuchEntityException](err); ok {
 			t := authz.On(k.named(wire.CallFrom(ctx).Account(), "/", who))
 			t.Display, t.Missing, t.Conditions = display, missing, conditions(in, nil, details)
 			return t, nil

@@ -145,7 +145,7 @@ func (s *Service) ListPolicyVersions(ctx context.Context, in *iam.ListPolicyVers
 		if err != nil {
 			return err
 		}
-		before, _ := strconv.Atoi(p.after) //nolint:errcheck // the first page has no position
+		before, _ := strconv.Atoi(p.after)
 		for _, v := range slices.Backward(all) {
 			if before != 0 && v.Number >= before {
 				continue

@@ -44,7 +44,7 @@ func (s *Service) sleep(ctx context.Context, t time.Time) error {
 		return err
 	case <-s.changed:
 		stop()
-		<-done
+		<-done //nolint:errcheck // it says that the wait was stopped
 		return nil
 	}
 }

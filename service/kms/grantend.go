@@ -35,7 +35,7 @@ func (s *Service) findGrant(ctx context.Context, keyID, id *string) (reference, 
 	}
 	var g *grant
 	err = s.db.View(ctx, func(tx *store.Tx) (err error) {
-		_, g, err = r.grant(tx, *id)
+		g, err = r.grant(tx, *id)
 		return err
 	})
 	if errors.Is(err, store.ErrNotFound) {

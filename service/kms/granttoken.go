@@ -50,7 +50,7 @@ func byToken(tx *store.Tx, token string) (*grant, error) {
 	if len(part) != 3 {
 		return nil, invalidToken()
 	}
-	_, g, err := reference{account: part[0], id: part[1]}.grant(tx, part[2])
+	g, err := reference{account: part[0], id: part[1]}.grant(tx, part[2])
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, invalidToken()
 	}
@@ -79,12 +79,11 @@ func (s *Service) checkTokens(ctx context.Context, tokens []string) error {
 	})
 }
 
-// grant reads a key and one of its grants; store.ErrNotFound if either is not there.
-func (r reference) grant(tx *store.Tx, id string) (*key, *grant, error) {
+// grant reads a grant of a key; store.ErrNotFound if either is not there.
+func (r reference) grant(tx *store.Tx, id string) (*grant, error) {
 	k, err := r.get(tx)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	g, err := grants.Get(tx, k.Account, k.ID, id)
-	return k, g, err
+	return grants.Get(tx, k.Account, k.ID, id)
 }

@@ -74,7 +74,7 @@ func (s *Service) assume(ctx context.Context, c *claims, lasts time.Duration) (*
 		return nil, err
 	}
 	if c.Given.Policies != nil || len(c.Given.Tags) > 0 { // what was passed, or handed down
-		out.PackedPolicySize = &size //nolint:staticcheck // AWS still answers what the SDK calls deprecated
+		out.PackedPolicySize = &size
 	}
 	if c.SourceIdentity != "" {
 		out.SourceIdentity = &c.SourceIdentity

@@ -109,7 +109,7 @@ func TestRoleSession(t *testing.T) {
 	if got, want := *out.AssumedRoleUser.AssumedRoleId, "AROAEXAMPLEREADER:work"; got != want {
 		t.Errorf("AssumedRoleId = %s, want %s", got, want)
 	}
-	if size := out.PackedPolicySize; size == nil || *size < 1 || *size > 5 { //nolint:staticcheck // AWS still answers what the SDK calls deprecated
+	if size := out.PackedPolicySize; size == nil || *size < 1 || *size > 5 {
 		t.Errorf("PackedPolicySize = %v, want a few per cent", size)
 	}
 	if got, want := *out.Credentials.Expiration, start.Add(time.Hour); !got.Equal(want) {

@@ -197,7 +197,7 @@ func TestGetFederationToken(t *testing.T) {
 	if p.Session.Policies == nil || len(p.Session.Policies) != 0 {
 		t.Errorf("session policies %#v: want an empty list, which allows nothing", p.Session.Policies)
 	}
-	if size := out.PackedPolicySize; p.Session.IssuerID != alice.ID || size != nil { //nolint:staticcheck // AWS still answers what the SDK calls deprecated
+	if size := out.PackedPolicySize; p.Session.IssuerID != alice.ID || size != nil {
 		t.Errorf("issuer %s, packed size %v", p.Session.IssuerID, size)
 	}
 	request.Policy = aws.String(policy(mayAssume))

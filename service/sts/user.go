@@ -62,7 +62,7 @@ func (s *Service) GetFederationToken(ctx context.Context, in *sts.GetFederationT
 	}
 	out := &sts.GetFederationTokenOutput{FederatedUser: &types.FederatedUser{Arn: &c.ARN, FederatedUserId: &c.ID}}
 	if in.Policy != nil || len(in.PolicyArns) > 0 || len(in.Tags) > 0 {
-		out.PackedPolicySize = &size //nolint:staticcheck // AWS still answers what the SDK calls deprecated
+		out.PackedPolicySize = &size
 	}
 	out.Credentials, err = s.issue(ctx, c, userLength(caller, in.DurationSeconds))
 	return out, err

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,9 +14,10 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/garrison-cloud/garrison/internal/garrisontest"
 
 	"github.com/garrison-cloud/garrison/internal/server"
 )
@@ -124,22 +124,8 @@ func clientConfig(t *testing.T, data, url string) aws.Config {
 		Credentials: credentials.NewStaticCredentialsProvider(list[0].AccessKeyID, list[0].SecretAccessKey, ""),
 		// A retry would hide which call was acknowledged.
 		RetryMaxAttempts: 1,
-		HTTPClient:       plainBodies{awshttp.NewBuildableClient()},
+		HTTPClient:       garrisontest.HTTPClient(),
 	}
-}
-
-// plainBodies is a client whose request bodies can only be read. The SDK closes a
-// body as soon as the answer begins; the WriteTo of its bodies then returns
-// io.EOF, which net/http, when it is late to look for the body's end, takes for a
-// failure to send, and cuts the connection off in the middle of the answer.
-type plainBodies struct{ client *awshttp.BuildableClient }
-
-// Do implements aws.HTTPClient.
-func (c plainBodies) Do(r *http.Request) (*http.Response, error) {
-	if r.Body != nil && r.Body != http.NoBody {
-		r.Body = struct{ io.ReadCloser }{r.Body}
-	}
-	return c.client.Do(r)
 }
 
 // kill ends the process as a power cut would, as far as a process can tell.

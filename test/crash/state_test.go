@@ -201,7 +201,7 @@ func (i *inspector) wholeKey(ctx context.Context, id string) error {
 	}
 	tags, err := i.tags(ctx, id)
 	if err != nil || tags["client"] == "" {
-		return fmt.Errorf("tags = %v, %v, want one named client", tags, err)
+		return fmt.Errorf("tags = %v, %w, want one named client", tags, err)
 	}
 	if _, err := i.kms.GetKeyPolicy(ctx, &kms.GetKeyPolicyInput{KeyId: &id}); err != nil {
 		return err
