@@ -21,17 +21,18 @@ internal/clock:
 internal/arn:        
 internal/jsonenc:    
 internal/page:       
+internal/recent:
 engine/*:            internal/clock
 internal/store/tuple:
 internal/store:      internal/clock internal/store/tuple
 internal/store/*:    internal/clock internal/store internal/store/tuple
 internal/sigv4:      internal/clock
-internal/authz:      engine/iam internal/store internal/arn
+internal/authz:      engine/iam internal/store internal/arn internal/recent
 internal/wire/model: 
 internal/wire/modelgen: internal/wire/model
 internal/wire:       internal/authz internal/arn internal/jsonenc internal/wire/model
 internal/audit:      engine/iam internal/authz internal/store internal/clock internal/jsonenc
-service/*:           internal/wire internal/authz internal/store internal/audit internal/page internal/clock internal/arn internal/jsonenc engine/*
+service/*:           internal/wire internal/authz internal/store internal/audit internal/page internal/recent internal/clock internal/arn internal/jsonenc engine/*
 internal/gateway:    internal/wire internal/authz internal/sigv4 internal/audit internal/store internal/clock internal/arn engine/iam
 internal/server:     *
 internal/garrisontest: *

@@ -7,7 +7,5 @@ func NewQuestion(f *Facts, t *Target) iam.Context { return &question{facts: f, t
 
 // Size returns how many documents are remembered.
 func (c *Compiler) Size() int {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	return len(c.young) + len(c.old)
+	return c.policies.Len()
 }

@@ -44,7 +44,7 @@ func openStorage(ctx context.Context, c *Config) (*storage, error) {
 	}
 	s := &storage{rooms: map[string]*room{}}
 	g, _ := errgroup.WithContext(ctx)
-	for _, name := range append([]string{global}, c.Regions...) {
+	for _, name := range c.rooms() {
 		g.Go(func() error { return s.open(c, root, name) }) //nolint:contextcheck // a store is opened whole or not at all: Open takes no context
 	}
 	if err := g.Wait(); err != nil {
@@ -57,7 +57,7 @@ func rootOf(c *Config) (store.Root, error) {
 	if c.Data == "" {
 		return store.MemoryRoot(), nil
 	}
-	fresh, err := empty(c.Data)
+	fresh, err := unused(c)
 	if err != nil {
 		return nil, err
 	}
@@ -67,18 +67,19 @@ func rootOf(c *Config) (store.Root, error) {
 	return store.FileRoot(RootKeyPath(c.Data), fresh)
 }
 
-// empty reports whether the directory holds nothing yet. Only then may a root
-// key be made: a new key would never open what is there.
-func empty(dir string) (bool, error) {
-	entries, err := os.ReadDir(dir)
-	if errors.Is(err, os.ErrNotExist) {
-		return true, nil
+// unused reports whether no store is there yet. Only then may a root key be made:
+// a new key would never open what is there.
+func unused(c *Config) (bool, error) {
+	for _, name := range c.rooms() {
+		if there, err := pebble.Exists(filepath.Join(c.Data, name)); there || err != nil {
+			return false, err
+		}
 	}
-	if err != nil {
-		return false, fmt.Errorf("read the data directory: %w", err)
-	}
-	return len(entries) == 0, nil
+	return true, nil
 }
+
+// rooms names every store that the configuration asks for.
+func (c *Config) rooms() []string { return append([]string{global}, c.Regions...) }
 
 func (s *storage) open(c *Config, root store.Root, name string) error {
 	engine, err := openEngine(c, name)

@@ -66,10 +66,6 @@ func ReadOnly(o *Operation) { o.ReadOnly = true }
 // same, such as sts:AssumeRole: who became whom is the point of the event.
 func Answered(o *Operation) { o.ReadOnly, o.Answered = true, true }
 
-// Mutating marks an operation that changes state although its name reads as if
-// it did not, such as iam:GenerateCredentialReport.
-func Mutating(o *Operation) { o.ReadOnly = false }
-
 func readsOnly(name string) bool {
 	for _, p := range []string{"Get", "List", "Describe", "Lookup", "Head", "Search", "BatchGet", "Simulate", "Validate", "Check"} {
 		if strings.HasPrefix(name, p) {

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"time"
 
+	"github.com/garrison-cloud/garrison/engine/seal"
 	"github.com/garrison-cloud/garrison/internal/store"
 )
 
@@ -114,7 +115,7 @@ func (s *Service) destroy(ctx context.Context, due *key) error {
 		return keys.Delete(tx, k.Account, k.ID)
 	})
 	if err == nil {
-		s.materials.forget(due)
+		s.materials.Forget(materialName{due.Account, due.ID, due.MaterialID}, (*seal.Material).Erase)
 	}
 	return err
 }

@@ -6,7 +6,9 @@
 package kms
 
 import (
+	"github.com/garrison-cloud/garrison/engine/seal"
 	"github.com/garrison-cloud/garrison/internal/clock"
+	"github.com/garrison-cloud/garrison/internal/recent"
 	"github.com/garrison-cloud/garrison/internal/store"
 	"github.com/garrison-cloud/garrison/internal/wire"
 )
@@ -34,7 +36,7 @@ type Service struct {
 func New(c Config) *Service {
 	return &Service{
 		db: c.DB, clock: c.Clock, region: c.Region,
-		materials: newMaterials(), changed: make(chan struct{}, 1),
+		materials: recent.New[materialName, *seal.Material](hotMaterials), changed: make(chan struct{}, 1),
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/garrison-cloud/garrison/internal/authz"
 	"github.com/garrison-cloud/garrison/internal/clock"
+	"github.com/garrison-cloud/garrison/internal/recent"
 	"github.com/garrison-cloud/garrison/internal/store"
 	"github.com/garrison-cloud/garrison/internal/wire"
 )
@@ -63,7 +64,7 @@ type Service struct {
 func New(c Config) *Service {
 	s := &Service{
 		db: c.DB, clock: c.Clock, compiler: c.Compiler, roles: c.Roles, devices: c.Devices, rootMayAssume: c.RootMayAssume,
-		sessions: newCache(openSessions),
+		sessions: recent.New[credentials, *session](openSessions),
 	}
 	s.keys.Store(&keyring{})
 	return s

@@ -41,12 +41,12 @@ func (s *Service) Session(ctx context.Context, accessKeyID, token string) (secre
 		return "", nil, ErrNoKey
 	}
 	k := credentials{accessKeyID, token}
-	held := s.sessions.get(k)
-	if held == nil {
+	held, ok := s.sessions.Get(k)
+	if !ok {
 		if held, err = s.open(ctx, k); err != nil {
 			return "", nil, err
 		}
-		s.sessions.put(k, held)
+		s.sessions.Put(k.clone(), held)
 	}
 	if !s.clock.Now().Before(held.principal.Session.Expires) {
 		return "", nil, ErrExpired
