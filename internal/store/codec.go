@@ -62,3 +62,10 @@ func (t *Table[T]) decode(plain []byte) (*T, error) {
 
 // Decode reads a row's CBOR into v. It is for the upgrade function of Codec.
 func Decode[V any](body []byte, v *V) error { return decoding.Unmarshal(body, v) }
+
+// Marshal encodes a value as rows are encoded, for what is sent to another store
+// to become rows there.
+func Marshal(v any) ([]byte, error) { return encoding.Marshal(v) }
+
+// Unmarshal reads what Marshal gave.
+func Unmarshal(b []byte, v any) error { return decoding.Unmarshal(b, v) }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 )
@@ -19,6 +20,11 @@ type header struct {
 	ID        storeID `cbor:"3,keyasint"`
 	Check     []byte  `cbor:"4,keyasint"`
 }
+
+// ID returns the store's random identity in hexadecimal, as it was drawn when the
+// store was made. A backup carries it along; a store that was wiped and made anew
+// has another.
+func (db *DB) ID() string { return hex.EncodeToString(db.head.ID[:]) }
 
 func headerKey() []byte { return spaceKey(spaceMeta, "header") }
 

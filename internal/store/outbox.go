@@ -63,6 +63,30 @@ func (db *DB) Outbox(ctx context.Context, dest string, after uint64, limit int) 
 	return out, err
 }
 
+// A Destination is one that messages were ever emitted for. Last is the number of
+// the newest of them, whether it still waits or not.
+type Destination struct {
+	Name string
+	Last uint64
+}
+
+// Destinations returns the outbox's destinations whose names begin with prefix, in
+// order. It reads one row for each and no messages.
+func (db *DB) Destinations(ctx context.Context, prefix string) ([]Destination, error) {
+	var out []Destination
+	err := db.View(ctx, func(tx *Tx) error {
+		out = nil
+		for t, err := range tails.Scan(tx, Range{Prefix: KPrefix(prefix)}) {
+			if err != nil {
+				return fmt.Errorf("destinations of the outbox: %w", err)
+			}
+			out = append(out, Destination{Name: t.Dest, Last: t.Seq})
+		}
+		return nil
+	})
+	return out, err
+}
+
 // Ack removes the message with the given number for dest. A message that is gone
 // already is no error: acknowledgements come twice.
 func (tx *Tx) Ack(dest string, seq uint64) error {
