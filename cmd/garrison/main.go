@@ -8,12 +8,16 @@ import (
 	"os"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/garrison-cloud/garrison/internal/server"
 )
 
 // cli is the command line: one field a sub-command, one file each.
 type cli struct {
 	Serve   serveCmd   `cmd:"" help:"Serve the AWS APIs."`
 	Env     envCmd     `cmd:"" help:"Print what a shell needs to use a running server."`
+	IAM     iamCmd     `cmd:"" name:"iam" help:"Explain permissions."`
+	Clock   clockCmd   `cmd:"" help:"Tell or move the time of a server that runs with --dev."`
 	Doctor  doctorCmd  `cmd:"" help:"Check this machine and a data directory, and say how to mend what is wrong."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
@@ -41,7 +45,7 @@ func run(args []string, stdout, stderr io.Writer) error {
 	parser, err := kong.New(&c,
 		kong.Name("garrison"), kong.Description(description),
 		kong.Writers(stdout, stderr), kong.UsageOnError(),
-		kong.Vars{"data": defaultData()},
+		kong.Vars{"data": defaultData(), "ops": server.DefaultOpsListen},
 		kong.BindTo(stdout, (*io.Writer)(nil)),
 	)
 	if err != nil {

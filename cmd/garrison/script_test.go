@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/garrison-cloud/garrison/internal/clock"
+	"github.com/garrison-cloud/garrison/internal/garrisontest"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -33,7 +34,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Setup: func(e *testscript.Env) error {
-			for _, name := range []string{"LISTEN", "OPS"} {
+			for _, name := range []string{"LISTEN", "OPS", "PEER", "LISTEN2", "OPS2", "PEER2"} {
 				addr, err := freeAddr()
 				if err != nil {
 					return err
@@ -60,6 +61,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"await":  await,
 			"source": source,
+			"until":  until,
 			"save":   save,
 		},
 	})
@@ -116,6 +118,13 @@ func await(ts *testscript.TestScript, _ bool, args []string) {
 		}
 	}
 	ts.Fatalf("nothing answers on %s", args[0])
+}
+
+// until COMMAND runs a program again and again until it succeeds.
+func until(ts *testscript.TestScript, _ bool, args []string) {
+	if !garrisontest.Eventually(func() bool { return ts.Exec(args[0], args[1:]...) == nil }) {
+		ts.Fatalf("%s has not succeeded", strings.Join(args, " "))
+	}
 }
 
 // source FILE takes the exports in a file into the script's environment, as a

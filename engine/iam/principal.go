@@ -32,7 +32,8 @@ type Principal struct {
 	RoleARN string
 	// Service is a ServicePrincipal's name, such as "kms.amazonaws.com".
 	Service string
-	// Provider is who vouches for a WebIdentity or SAML caller.
+	// Provider is who vouches for a WebIdentity or SAML caller, or has vouched for
+	// the first caller of a RoleSession.
 	Provider string
 	// CanonicalUser is the account's canonical user id (Amazon S3 User Guide,
 	// "Finding the canonical user ID"); empty where it is not known.

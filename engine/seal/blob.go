@@ -54,6 +54,9 @@ type Header struct {
 	KeyID string
 	// MaterialID is the material, of all that rotation gave the key.
 	MaterialID MaterialID
+	// Outer tells that a key store outside sealed the blob last: see Enclosed. It
+	// is ParseBlob's to say, and not looked at by Seal and Enclose.
+	Outer bool
 }
 
 // MaterialID names one material of a symmetric key. Its String is the API's
@@ -77,10 +80,12 @@ func ParseMaterialID(s string) (MaterialID, error) {
 // header is a claim until Open has verified it. Any other bytes are
 // ErrInvalidCiphertext.
 func ParseBlob(b []byte) (Header, error) {
-	if !wellFormed(b) {
+	outer := wellFormedOuter(b)
+	if !outer && !wellFormed(b) {
 		return Header{}, ErrInvalidCiphertext
 	}
 	return Header{
+		Outer:      outer,
 		Account:    formatAccount(accountOf(b)),
 		KeyID:      formatKeyID(b[1], b[keyAt:materialAt]),
 		MaterialID: MaterialID(b[materialAt:saltAt]),

@@ -209,7 +209,7 @@ func TestParseBlobBounds(t *testing.T) {
 		"nothing":             func([]byte) []byte { return nil },
 		"too short":           func(b []byte) []byte { return b[:98] },
 		"too long":            func(b []byte) []byte { return append(b, make([]byte, seal.MaxCiphertext)...) },
-		"another version":     func(b []byte) []byte { b[0] = 2; return b },
+		"another version":     func(b []byte) []byte { b[0] = 3; return b },
 		"another kind":        func(b []byte) []byte { b[1] = 2; return b },
 		"account of 13 chars": func(b []byte) []byte { copy(b[2:], "\xe8\xd4\xa5\x10\x00"); return b },
 	} {

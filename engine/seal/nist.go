@@ -1,6 +1,7 @@
 package seal
 
 import (
+	"bytes"
 	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -75,6 +76,9 @@ func (m *Material) DeriveSharedSecret(alg KeyAgreementAlgorithm, peer []byte) ([
 	})
 }
 
+// parsePeer takes the one encoding that a public key has: the standard library's
+// parser lets elements pass that follow those of a SubjectPublicKeyInfo or of its
+// algorithm.
 func parsePeer(der []byte) (*ecdh.PublicKey, error) {
 	parsed, err := x509.ParsePKIXPublicKey(der)
 	if err != nil {
@@ -82,6 +86,13 @@ func parsePeer(der []byte) (*ecdh.PublicKey, error) {
 	}
 	public, ok := parsed.(*ecdsa.PublicKey)
 	if !ok {
+		return nil, ErrInvalidPublicKey
+	}
+	canonical, err := x509.MarshalPKIXPublicKey(public)
+	if err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(canonical, der) {
 		return nil, ErrInvalidPublicKey
 	}
 	return public.ECDH()

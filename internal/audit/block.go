@@ -32,11 +32,14 @@ type Record struct {
 
 // record renders the event.
 func (e *Event) record() Record {
-	return Record{
-		ID: e.ID, Time: e.Time, Name: e.Name, Source: e.Source, Username: e.Username(),
-		AccessKeyID: e.Facts.Principal.AccessKeyID, ReadOnly: e.ReadOnly, Resources: e.Resources, Region: e.Region,
-		JSON: e.AppendJSON(nil),
+	r := Record{
+		ID: e.ID, Time: e.Time, Name: e.Name, Source: e.Source,
+		ReadOnly: e.ReadOnly, Resources: e.Resources, Region: e.Region, JSON: e.AppendJSON(nil),
 	}
+	if !e.Foreign {
+		r.Username, r.AccessKeyID = e.Username(), e.Facts.Principal.AccessKeyID
+	}
+	return r
 }
 
 // A block holds the events that one account received within a moment, so that

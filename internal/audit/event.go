@@ -26,8 +26,10 @@ type Event struct {
 	Source, Name string
 	// Region is where the call was handled.
 	Region string
-	// Recipient is the account whose event this is.
+	// Recipient is the account whose event this is. Foreign tells that it is not the
+	// caller's: it learns of the caller only who that is.
 	Recipient string
+	Foreign   bool
 	// Facts name the caller and how the call came.
 	Facts *authz.Facts
 	// ErrorCode and ErrorMessage are empty on success.
@@ -73,7 +75,7 @@ func (e *Event) AppendJSON(dst []byte) []byte {
 	o.Present("requestID", e.RequestID)
 	o.String("eventID", e.ID)
 	o.Bool("readOnly", e.ReadOnly)
-	e.appendResources(&o)
+	appendResources(&o, e.Resources)
 	o.String("eventType", "AwsApiCall")
 	o.Bool("managementEvent", true)
 	o.String("recipientAccountId", e.Recipient)
@@ -98,13 +100,13 @@ func (e *Event) userAgent() string {
 	return e.Facts.UserAgent
 }
 
-func (e *Event) appendResources(o *jsonenc.Object) {
-	if len(e.Resources) == 0 {
+func appendResources(o *jsonenc.Object, resources []Resource) {
+	if len(resources) == 0 {
 		return
 	}
 	o.Name("resources")
 	o.Buf = append(o.Buf, '[')
-	for i, r := range e.Resources {
+	for i, r := range resources {
 		if i > 0 {
 			o.Buf = append(o.Buf, ',')
 		}
@@ -132,6 +134,20 @@ func (e *Event) appendTLS(o *jsonenc.Object) {
 func (e *Event) appendIdentity(dst []byte) []byte {
 	p := e.Facts.Principal
 	o := jsonenc.Object{Buf: dst}
+	if p.Kind == iam.WebIdentity || p.Kind == iam.SAML {
+		return appendFederated(o, p)
+	}
+	if p.Kind == iam.ServicePrincipal { // it is of no account (CloudTrail userIdentity element, invokedBy)
+		o.String("type", identityType(p))
+		o.String("invokedBy", p.Service)
+		return o.Close()
+	}
+	if e.Foreign {
+		o.String("type", "AWSAccount")
+		o.Present("principalId", p.ID)
+		o.String("accountId", p.Account)
+		return o.Close()
+	}
 	o.String("type", identityType(p))
 	o.Present("principalId", p.ID)
 	o.Present("arn", p.ARN)
@@ -146,14 +162,31 @@ func (e *Event) appendIdentity(dst []byte) []byte {
 	}
 	if via := e.Facts.Via; len(via) > 0 {
 		o.String("invokedBy", via[len(via)-1])
-	} else if p.Kind == iam.ServicePrincipal {
-		o.String("invokedBy", p.Service)
 	}
+	return o.Close()
+}
+
+// appendFederated names a user whom an identity provider vouches for. SAML's
+// providers are named by the hash that the user's id begins with (CloudTrail User
+// Guide, "CloudTrail userIdentity element").
+func appendFederated(o jsonenc.Object, p *authz.Principal) []byte {
+	o.String("type", identityType(p))
+	o.String("principalId", p.ID)
+	o.String("userName", p.Name)
+	provider := p.Provider
+	if p.Kind == iam.SAML {
+		provider, _, _ = strings.Cut(p.ID, ":")
+	}
+	o.String("identityProvider", provider)
 	return o.Close()
 }
 
 func identityType(p *authz.Principal) string {
 	switch p.Kind {
+	case iam.WebIdentity:
+		return "WebIdentityUser"
+	case iam.SAML:
+		return "SAMLUser"
 	case iam.AccountRoot:
 		return "Root"
 	case iam.User:
@@ -183,6 +216,13 @@ func appendSession(dst []byte, p *authz.Principal) []byte {
 		issuer.String("accountId", p.Account)
 		issuer.String("userName", s.IssuerName)
 		o.Buf = issuer.Close()
+	}
+	if p.Provider != "" {
+		o.Name("webIdFederationData")
+		web := jsonenc.Object{Buf: o.Buf}
+		web.String("federatedProvider", p.Provider)
+		web.Bytes("attributes", []byte("{}"))
+		o.Buf = web.Close()
 	}
 	o.Name("attributes")
 	a := jsonenc.Object{Buf: o.Buf}

@@ -129,7 +129,8 @@ func (l *Log) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-l.wake:
-			if err := l.flush(ctx); err != nil {
+			// What has begun to be kept is kept, even when the end comes meanwhile.
+			if err := l.flush(context.WithoutCancel(ctx)); err != nil {
 				l.logger.Error("audit events are not kept; calls are refused until they are", "err", err)
 				time.AfterFunc(flushEvery, l.signal)
 			}

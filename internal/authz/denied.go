@@ -18,6 +18,9 @@ type Denied struct {
 // Error returns AWS's words for the denial (IAM User Guide, "Troubleshoot
 // access denied error messages").
 func (d *Denied) Error() string {
+	if k := d.Principal.Kind; k == iam.WebIdentity || k == iam.SAML { // who has no name of AWS's own yet
+		return "Not authorized to perform " + d.Action
+	}
 	var b strings.Builder
 	b.WriteString("User: ")
 	if d.Principal.Kind == iam.Anonymous {

@@ -43,6 +43,9 @@ type Session struct {
 	// Tags are the session tags; Transitive names those that pass down a role chain.
 	Tags       map[string]string
 	Transitive []string
+	// Federated are the condition keys that an identity provider's word for the
+	// user gives values, in lower case, such as "www.example.com:sub".
+	Federated map[string][]string
 }
 
 // Root returns the root user of an account.

@@ -37,6 +37,11 @@ func (q *question) Values(key string) ([]string, bool) {
 		}
 	}
 	if !strings.HasPrefix(key, "aws:") {
+		if s := q.facts.Principal.Session; s != nil {
+			if v, ok := s.Federated[key]; ok {
+				return v, true
+			}
+		}
 		return q.serviceTag(key)
 	}
 	if name, ok := strings.CutPrefix(key, principalTag); ok {
@@ -160,6 +165,8 @@ func (q *question) ofSession(key string) ([]string, bool) {
 		return q.one(s.Created.UTC().Format(time.RFC3339))
 	case "aws:sourceidentity":
 		return q.present(s.SourceIdentity)
+	case "aws:federatedprovider":
+		return q.present(q.facts.Principal.Provider)
 	}
 	return nil, false
 }

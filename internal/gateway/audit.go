@@ -2,8 +2,10 @@ package gateway
 
 import (
 	"context"
+	"slices"
 
 	"github.com/garrison-cloud/garrison/engine/iam"
+	"github.com/garrison-cloud/garrison/internal/arn"
 	"github.com/garrison-cloud/garrison/internal/audit"
 	"github.com/garrison-cloud/garrison/internal/authz"
 	"github.com/garrison-cloud/garrison/internal/store"
@@ -19,7 +21,12 @@ func Promise(log *audit.Log) func(context.Context, *store.Tx) error {
 			return nil
 		}
 		x.promised = log
-		return log.Promise(tx, x.event())
+		for _, e := range x.events() {
+			if err := log.Promise(tx, e); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 }
 
@@ -29,20 +36,60 @@ func (x *exchange) audit() {
 	if x.op == nil || x.call.Principal == nil || x.call.Principal.Kind == iam.Anonymous {
 		return // nobody's account has an event of it; the log line remains
 	}
-	e := x.event()
-	if x.err != nil {
-		f := x.failure()
-		e.ErrorCode, e.ErrorMessage = f.Code, clip(f.Message)
-	} else if !x.op.ReadOnly || x.op.Answered {
-		e.Response = x.op.AppendAuditOutput(nil, x.out)
-	}
 	log := x.region.Log
 	if x.promised != nil {
 		log = x.promised
 	}
-	if err := log.Record(e, x.promised != nil); err != nil && x.err == nil {
-		x.out, x.err = nil, err
+	for _, e := range x.events() {
+		if x.err != nil {
+			f := x.failure()
+			e.ErrorCode, e.ErrorMessage = f.Code, clip(f.Message)
+		} else if !x.op.ReadOnly || x.op.Answered {
+			e.Response = x.op.AppendAuditOutput(nil, x.out)
+		}
+		if err := log.Record(e, x.promised != nil); err != nil && x.err == nil {
+			x.out, x.err = nil, err
+		}
 	}
+}
+
+// events are the call's: one for the caller's account, and one for each other that
+// owns what the caller was let in to. Those have an id of their own, and one that
+// tells that they are of the same call (CloudTrail User Guide, sharedEventID).
+func (x *exchange) events() []*audit.Event {
+	e := x.event()
+	events := []*audit.Event{e}
+	if !x.allowed {
+		return events
+	}
+	for _, r := range e.Resources {
+		if r.Account == e.Recipient || !arn.IsAccount(r.Account) || slices.ContainsFunc(events, func(o *audit.Event) bool { return o.Recipient == r.Account }) {
+			continue
+		}
+		other := *e
+		other.Recipient, other.Foreign, other.ID = r.Account, true, x.eventID(r.Account)
+		events = append(events, &other)
+	}
+	if len(events) > 1 {
+		for _, o := range events {
+			o.SharedID = x.sharedID
+		}
+	}
+	return events
+}
+
+// eventID is the id of the event that an account receives of the call.
+func (x *exchange) eventID(account string) string {
+	if account == x.call.Principal.Account {
+		return x.call.EventID
+	}
+	if x.foreignIDs == nil {
+		x.foreignIDs, x.sharedID = map[string]string{}, x.g.NewID()
+	}
+	if x.foreignIDs[account] == "" {
+		x.foreignIDs[account] = x.g.NewID()
+	}
+	return x.foreignIDs[account]
 }
 
 // event is the call's event as far as it is known now.

@@ -33,6 +33,7 @@ func (x *exchange) authenticate() error {
 		return err
 	}
 	x.call.Principal = key.Principal
+	x.noteKey()
 	return nil
 }
 
@@ -62,10 +63,16 @@ func (x *exchange) verifyStream(key Key) (err error) {
 	return err
 }
 
-// admitAnonymous lets calls that nobody signed on to S3, whose policies can
-// speak to them: buckets may be public.
+// takesUnsigned tells which calls nobody needs to sign: those to S3, whose policies
+// can speak to them, because buckets may be public; and those that bring another
+// proof of who makes them, which both AWS's model and the service must say.
+func (x *exchange) takesUnsigned() bool {
+	return x.service.Name() == "s3" && x.protocol == wire.RestXML || x.op.Anonymous && x.op.Unauthenticated()
+}
+
+// admitAnonymous lets on what nobody signed, as nobody's call.
 func (x *exchange) admitAnonymous() error {
-	if x.protocol != wire.RestXML && !x.op.Unauthenticated() {
+	if !x.takesUnsigned() {
 		return sigv4.MissingToken(x.r)
 	}
 	x.call.Principal = anonymous

@@ -14,7 +14,9 @@ func (x *exchange) authorize() error {
 		return err
 	}
 	x.target = t
-	return x.check(x.ctx, t)
+	err = x.check(x.ctx, t)
+	x.allowed = err == nil
+	return err
 }
 
 // check is wire.Call's Check: the same question for what arises while a handler

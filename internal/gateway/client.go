@@ -19,6 +19,10 @@ func (x *exchange) clientFacts() {
 	f.UserAgent = clip(x.r.UserAgent())
 	f.Referer = clip(x.r.Referer())
 	f.Secure = x.r.TLS != nil
+	x.call.Endpoint = "http://" + x.r.Host
+	if f.Secure {
+		x.call.Endpoint = "https://" + x.r.Host
+	}
 }
 
 func hostOnly(addr string) string {

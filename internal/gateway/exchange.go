@@ -42,8 +42,13 @@ type exchange struct {
 
 	in, out any
 	target  authz.Target
-	err     error
-	failed  *wire.Error // err as the client is told it
+	// allowed tells that the caller may do what it asks for.
+	allowed bool
+	// sharedID and foreignIDs are the ids of events that other accounts receive.
+	sharedID   string
+	foreignIDs map[string]string
+	err        error
+	failed     *wire.Error // err as the client is told it
 
 	started time.Time
 	span    trace.Span

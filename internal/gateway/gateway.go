@@ -22,6 +22,7 @@ import (
 	"github.com/garrison-cloud/garrison/internal/audit"
 	"github.com/garrison-cloud/garrison/internal/authz"
 	"github.com/garrison-cloud/garrison/internal/clock"
+	"github.com/garrison-cloud/garrison/internal/lastuse"
 	"github.com/garrison-cloud/garrison/internal/sigv4"
 	"github.com/garrison-cloud/garrison/internal/wire"
 )
@@ -53,6 +54,8 @@ type Config struct {
 	// MessageEncoder seals the details of a denial for services that answer with
 	// an encoded authorization message; nil leaves them out.
 	MessageEncoder func(ctx context.Context, d *authz.Denied) (string, error)
+	// Uses notes when access keys and permissions were last used; nil notes nothing.
+	Uses *lastuse.Recorder
 }
 
 // A Gateway serves the API. It is safe for concurrent use.
@@ -116,6 +119,12 @@ func (x *exchange) serve() error {
 	if err := x.region.Log.Ready(); err != nil {
 		return err
 	}
+	if x.op.Admit != nil {
+		if err := x.op.Admit(x.ctx, x.in); err != nil {
+			return err
+		}
+	}
+	x.notePermission()
 	if err := x.authorize(); err != nil {
 		return err
 	}
@@ -124,6 +133,9 @@ func (x *exchange) serve() error {
 
 func (x *exchange) handle() (err error) {
 	x.out, err = x.op.Handle(x.ctx, x.in)
+	if err == nil {
+		x.noteResources()
+	}
 	return err
 }
 

@@ -114,7 +114,7 @@ func (r *rig) services(t *testing.T) map[string]*wire.Service {
 				return authz.Target{Resource: "arn:aws:kms:us-east-1:" + account + ":key/" + *in.KeyId, Type: "AWS::KMS::Key"}, nil
 			}, func(ctx context.Context, in *kms.DescribeKeyInput) (*kms.DescribeKeyOutput, error) {
 				return r.describeKey(ctx, in)
-			}),
+			}, wire.Anonymous), // which AWS's model does not say, so that it has no effect
 		},
 		"s3": {wire.Op(func(_ context.Context, in *s3.CreateBucketInput) (authz.Target, error) {
 			return authz.Target{Resource: "arn:aws:s3:::" + *in.Bucket, Type: "AWS::S3::Bucket"}, nil

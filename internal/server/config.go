@@ -15,6 +15,7 @@ import (
 
 	"github.com/garrison-cloud/garrison/internal/arn"
 	"github.com/garrison-cloud/garrison/internal/clock"
+	"github.com/garrison-cloud/garrison/service/kms"
 )
 
 // Config says what to serve. The zero value of a field takes the default that
@@ -32,8 +33,15 @@ type Config struct {
 	// Dev takes any signature, and an access key id of twelve digits as the
 	// account. IAMOff then lets everyone do everything.
 	Dev, IAMOff bool
+	// Peers are the Regions that other processes serve, and the URLs at which those
+	// take deliveries. PeerListen is where this one does; empty is nowhere.
+	// PeerSecret names the file of the secret by which they know each other.
+	Peers                  map[string]string
+	PeerListen, PeerSecret string
 	// StrictAudit answers no call before its event is durable.
 	StrictAudit bool
+	// Quotas holds callers to AWS's request rates.
+	Quotas bool
 	// TLS serves HTTPS: with the given certificate and key, or, when both are
 	// empty, with one of the server's own CA.
 	TLS             bool
@@ -42,7 +50,13 @@ type Config struct {
 	TraceEndpoint string
 	// Drain is how long calls may take to end after a stop was asked for (10 s).
 	Drain time.Duration
-	// Clock is the time of services (the machine's).
+	// HSM names PKCS#11 tokens that CloudHSM key stores may be made of, each as
+	// CLUSTER=MODULE,token=LABEL[,account=ID]. Outside is what else custom key stores
+	// may use (external ones, by the machine's trusted authorities).
+	HSM     []string
+	Outside kms.Outside
+	// Clock is the time of services (the machine's; with Dev, one that can be
+	// advanced).
 	Clock  clock.Clock
 	Logger *slog.Logger
 }
@@ -77,9 +91,15 @@ func (c *Config) complete() error {
 	}
 	if c.Clock == nil {
 		c.Clock = clock.System{}
+		if c.Dev {
+			c.Clock = clock.NewShifted()
+		}
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()
+	}
+	if err := c.clusters(); err != nil {
+		return err
 	}
 	return c.check()
 }
@@ -92,6 +112,9 @@ func (c *Config) check() error {
 		if slices.Contains(c.Regions[:i], r) {
 			return fmt.Errorf("--regions: %s is named twice", r)
 		}
+	}
+	if err := c.checkPeers(); err != nil {
+		return err
 	}
 	for _, a := range c.Accounts {
 		if !arn.IsAccount(a) {

@@ -15,6 +15,7 @@ import (
 func (s *Server) opsServer() *http.Server {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /_garrison/health", s.health)
+	s.clockRoutes(mux)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics, promhttp.HandlerOpts{}))
 	return &http.Server{Handler: mux, ReadHeaderTimeout: readHeaderTimeout, ErrorLog: quietLog(s.config.Logger)}
 }

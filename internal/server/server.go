@@ -34,6 +34,8 @@ type Server struct {
 	credentials []Credentials
 	listener    net.Listener
 	ops         net.Listener // nil when switched off
+	peers       net.Listener // nil when no other process delivers here
+	peerHandler http.Handler
 	tls         *tls.Config  // nil for HTTP
 	stopTraces  func() error // nil without traces
 }
@@ -61,6 +63,9 @@ func New(ctx context.Context, c Config) (_ *Server, err error) {
 	if err := s.storage.recover(ctx); err != nil {
 		return nil, err
 	}
+	if err := s.connectPeers(); err != nil {
+		return nil, err
+	}
 	if s.services, err = buildServices(&s.config, s.storage); err != nil {
 		return nil, err
 	}
@@ -71,7 +76,7 @@ func New(ctx context.Context, c Config) (_ *Server, err error) {
 }
 
 func (s *Server) buildGateway(ctx context.Context) error {
-	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	s.metrics.MustRegister(s.newRelayMetrics(), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	tracer, stop, err := newTracer(ctx, s.config.TraceEndpoint)
 	if err != nil {
 		return err
@@ -80,6 +85,7 @@ func (s *Server) buildGateway(ctx context.Context) error {
 		s.stopTraces = func() error { return stop(context.WithoutCancel(ctx)) }
 	}
 	s.gateway = gateway.New(s.services.gatewayConfig(&s.config, gateway.NewMetrics(s.metrics), tracer))
+	s.services.gateway, s.services.url = s.gateway, s.URL()
 	return nil
 }
 
@@ -90,6 +96,11 @@ func (s *Server) listen() (err error) {
 	}
 	if s.config.OpsListen != "off" {
 		if s.ops, err = listenOn("--ops-listen", s.config.OpsListen); err != nil {
+			return err
+		}
+	}
+	if s.config.PeerListen != "" {
+		if s.peers, err = listenOn("--peer-listen", s.config.PeerListen); err != nil {
 			return err
 		}
 	}
@@ -139,19 +150,22 @@ func (s *Server) Run(ctx context.Context) error {
 	background.Go(func() error { return s.services.run(work) })
 
 	api := s.apiServer()
-	ops := s.opsServer()
+	ops, peers := s.opsServer(), s.peerServer()
 	// When background work fails, calls can no longer be kept: stop answering.
 	serving, serveCtx := errgroup.WithContext(ctx)
-	serving.Go(func() error { return s.serveAPI(api) })
+	serving.Go(func() error { return s.serve(api, s.listener) })
 	if s.ops != nil {
 		serving.Go(func() error { return ignoreClosed(ops.Serve(s.ops)) })
+	}
+	if s.peers != nil {
+		serving.Go(func() error { return s.serve(peers, s.peers) })
 	}
 	serving.Go(func() error {
 		select {
 		case <-serveCtx.Done():
 		case <-work.Done():
 		}
-		return errors.Join(drain(ctx, api, s.config.Drain), ops.Close())
+		return errors.Join(drain(ctx, api, s.config.Drain), ops.Close(), peers.Close())
 	})
 	err := serving.Wait()
 	stopWork()
@@ -162,11 +176,11 @@ func (s *Server) Run(ctx context.Context) error {
 	return errors.Join(err, workErr, s.close())
 }
 
-func (s *Server) serveAPI(api *http.Server) error {
+func (s *Server) serve(h *http.Server, l net.Listener) error {
 	if s.tls != nil {
-		return ignoreClosed(api.ServeTLS(s.listener, "", ""))
+		return ignoreClosed(h.ServeTLS(l, "", ""))
 	}
-	return ignoreClosed(api.Serve(s.listener))
+	return ignoreClosed(h.Serve(l))
 }
 
 func (s *Server) apiServer() *http.Server {
@@ -202,7 +216,7 @@ func ignoreClosed(err error) error {
 // close releases what New took.
 func (s *Server) close() error {
 	var errs []error
-	for _, l := range []net.Listener{s.listener, s.ops} {
+	for _, l := range []net.Listener{s.listener, s.ops, s.peers} {
 		if l != nil {
 			if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 				errs = append(errs, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
@@ -12,8 +13,10 @@ import (
 	"github.com/garrison-cloud/garrison/internal/authz"
 	"github.com/garrison-cloud/garrison/internal/clock"
 	"github.com/garrison-cloud/garrison/internal/gateway"
+	"github.com/garrison-cloud/garrison/internal/lastuse"
 	"github.com/garrison-cloud/garrison/internal/store"
 	"github.com/garrison-cloud/garrison/internal/wire"
+	"github.com/garrison-cloud/garrison/service/accessanalyzer"
 	"github.com/garrison-cloud/garrison/service/account"
 	"github.com/garrison-cloud/garrison/service/cloudtrail"
 	"github.com/garrison-cloud/garrison/service/cloudwatch"
@@ -21,6 +24,7 @@ import (
 	"github.com/garrison-cloud/garrison/service/iam"
 	"github.com/garrison-cloud/garrison/service/kms"
 	"github.com/garrison-cloud/garrison/service/s3"
+	"github.com/garrison-cloud/garrison/service/secretsmanager"
 	"github.com/garrison-cloud/garrison/service/sts"
 )
 
@@ -34,6 +38,11 @@ type services struct {
 	authorizer *authz.Authorizer
 	regions    map[string]*gateway.Region
 	workers    []worker
+	uses       *lastuse.Recorder
+	// url is where the API answers.
+	url string
+	// gateway is set once it is built of the others.
+	gateway *gateway.Gateway
 }
 
 // A worker has work to do in the background.
@@ -53,8 +62,10 @@ func buildServices(c *Config, st *storage) (*services, error) {
 	compiler := authz.NewCompiler(compiledPolicies)
 	shared := st.rooms[global]
 	s := &services{regions: map[string]*gateway.Region{}}
-	s.iam = iam.New(iam.Config{DB: shared.db, Clock: c.Clock, Compiler: compiler})
-	s.sts = sts.New(sts.Config{DB: shared.db, Clock: c.Clock, Compiler: compiler, Roles: s.iam, Devices: s.iam, RootMayAssume: c.Dev})
+	s.uses = lastuse.New(lastuse.Config{DB: shared.db, Clock: c.Clock, Kept: map[string]time.Duration{lastuse.Permission: iam.Tracking}})
+	s.workers = append(s.workers, s.uses)
+	s.iam = iam.New(iam.Config{DB: shared.db, Clock: c.Clock, Compiler: compiler, Uses: s.uses})
+	s.sts = sts.New(sts.Config{DB: shared.db, Clock: c.Clock, Compiler: compiler, Roles: s.iam, Devices: s.iam, Providers: s.iam, RootMayAssume: c.Dev})
 	s.authorizer = authz.New(s.iam, compiler)
 	if c.IAMOff {
 		s.authorizer = authz.Off()
@@ -68,20 +79,23 @@ func buildServices(c *Config, st *storage) (*services, error) {
 }
 
 func (s *services) buildRegion(c *Config, region string, local, shared *room) error {
-	keys := kms.New(kms.Config{DB: local.db, Clock: c.Clock, Region: region})
-	s.workers = append(s.workers, keys)
+	keys := kms.New(kms.Config{DB: local.db, Clock: c.Clock, Region: region, Relay: local.relay, Uses: s.uses, Events: local.log, Quotas: c.Quotas, Outside: c.Outside})
+	held := secretsmanager.New(secretsmanager.Config{DB: local.db, Clock: c.Clock, Region: region, KMS: inProcessKMS{s}})
+	s.workers = append(s.workers, keys, held)
 	r := &gateway.Region{Services: map[string]*wire.Service{}, Log: local.log}
 	for name, svc := range map[string]service{
-		"account":    account.New(c.Regions),
-		"cloudtrail": cloudtrail.New(c.Clock, local.log, shared.log),
-		"cloudwatch": cloudwatch.New(local.db),
-		"ec2":        ec2.New(c.Regions),
-		"iam":        s.iam,
-		"kms":        keys,
-		"s3":         s3.New(shared.db, region),
-		"sts":        s.sts,
+		"accessanalyzer": accessanalyzer.New(knownActions()),
+		"account":        account.New(c.Regions),
+		"cloudtrail":     cloudtrail.New(c.Clock, local.log, shared.log),
+		"cloudwatch":     cloudwatch.New(local.db),
+		"ec2":            ec2.New(c.Regions),
+		"iam":            s.iam,
+		"kms":            keys,
+		"s3":             s3.New(shared.db, region),
+		"secretsmanager": held,
+		"sts":            s.sts,
 	} {
-		w, err := wire.NewService(name, svc.Operations())
+		w, err := wire.NewService(name, svc.Operations(), unionsOf(svc)...)
 		if err != nil {
 			return fmt.Errorf("service %s: %w", name, err)
 		}
@@ -91,13 +105,21 @@ func (s *services) buildRegion(c *Config, region string, local, shared *room) er
 	return nil
 }
 
+// unionsOf are the unions in a service's API, of which most have none.
+func unionsOf(svc service) []wire.UnionType {
+	if u, ok := svc.(interface{ Unions() []wire.UnionType }); ok {
+		return u.Unions()
+	}
+	return nil
+}
+
 func (s *services) gatewayConfig(c *Config, m *gateway.Metrics, t trace.Tracer) gateway.Config {
 	keys := keyring{iam: s.iam, sts: s.sts}
 	g := gateway.Config{
 		Regions: s.regions, Home: home(c.Regions), Global: globalServices,
 		Keys: keys, Authorizer: s.authorizer, Clock: c.Clock, Wall: clock.System{}, NewID: newID,
 		Logger: c.Logger, Metrics: m, Tracer: t, AnySignature: c.Dev,
-		MessageEncoder: s.sts.EncodeMessage,
+		MessageEncoder: s.sts.EncodeMessage, Uses: s.uses,
 	}
 	if c.Dev {
 		g.Keys = devKeyring{keyring: keys, account: c.Accounts[0]}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/garrison-cloud/garrison/internal/audit"
 	"github.com/garrison-cloud/garrison/internal/gateway"
+	"github.com/garrison-cloud/garrison/internal/relay"
 	"github.com/garrison-cloud/garrison/internal/store"
 	"github.com/garrison-cloud/garrison/internal/store/pebble"
 )
@@ -20,10 +21,12 @@ import (
 // that are unique in the whole world.
 const global = "global"
 
-// A room is one store with the log of what is written to it.
+// A room is one store with the log of what is written to it, and with what
+// carries messages to the rooms of other Regions.
 type room struct {
-	db  *store.DB
-	log *audit.Log
+	db    *store.DB
+	log   *audit.Log
+	relay *relay.Relay
 }
 
 // storage is all state of the process: one room a Region, and the shared one.
@@ -49,6 +52,11 @@ func openStorage(ctx context.Context, c *Config) (*storage, error) {
 	}
 	if err := g.Wait(); err != nil {
 		return nil, errors.Join(err, s.close())
+	}
+	for _, from := range c.Regions {
+		for _, to := range c.Regions {
+			s.rooms[from].relay.Connect(to, s.rooms[to].relay)
+		}
 	}
 	return s, nil
 }
@@ -97,6 +105,7 @@ func (s *storage) open(c *Config, root store.Root, name string) error {
 		return errors.Join(err, engine.Close())
 	}
 	r.log = audit.NewLog(r.db, audit.Options{Strict: c.StrictAudit, NewID: newID, Logger: c.Logger})
+	r.relay = relay.New(relay.Config{DB: r.db, Clock: c.Clock, Region: name, Logger: c.Logger})
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.rooms[name] = r
@@ -116,6 +125,7 @@ func (s *storage) run(ctx context.Context) error {
 	for _, r := range s.rooms {
 		g.Go(func() error { return r.db.Run(ctx) })
 		g.Go(func() error { return r.log.Run(ctx) })
+		g.Go(func() error { return r.relay.Run(ctx) })
 	}
 	return g.Wait()
 }

@@ -16,6 +16,12 @@ type Call struct {
 	Service, Operation string
 	// RequestID is answered to the client and kept in CloudTrail.
 	RequestID string
+	// Endpoint is the scheme and the host by which the client reached the server, such
+	// as "http://127.0.0.1:4566"; empty for a call made in process.
+	Endpoint string
+	// Body is the request's body as it came, for what the SDK's types cannot tell: a
+	// number that is given, and is zero. It is nil for a call made in process.
+	Body []byte
 	// EventID names the call's CloudTrail event.
 	EventID string
 

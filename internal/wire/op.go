@@ -20,6 +20,13 @@ type Operation struct {
 	// Answered tells that CloudTrail keeps the answer, as it does of all that changes
 	// state.
 	Answered bool
+	// Uses tells that the operation makes use of the resources that it names.
+	Uses bool
+	// Admit is asked before anything else about a call whose caller is known: an
+	// error refuses it. nil admits all.
+	Admit func(ctx context.Context, in any) error
+	// Anonymous tells that the service takes calls that nobody signed.
+	Anonymous bool
 
 	target func(ctx context.Context, in any) (authz.Target, error)
 	handle func(ctx context.Context, in any) (any, error)
@@ -65,6 +72,16 @@ func ReadOnly(o *Operation) { o.ReadOnly = true }
 // Answered marks a read-only operation whose answer CloudTrail keeps all the
 // same, such as sts:AssumeRole: who became whom is the point of the event.
 func Answered(o *Operation) { o.ReadOnly, o.Answered = true, true }
+
+// Uses marks an operation that makes use of the resources that its target names,
+// as encryption does of a key: when each was last used is then remembered.
+func Uses(o *Operation) { o.Uses = true }
+
+// Anonymous marks an operation that is called without a signature, because the
+// input itself proves who calls: sts:AssumeRoleWithWebIdentity and its like. Its
+// target function must verify that proof, and set the call's principal to whom it
+// names, before it returns. The mark counts only where AWS's model says the same.
+func Anonymous(o *Operation) { o.Anonymous = true }
 
 func readsOnly(name string) bool {
 	for _, p := range []string{"Get", "List", "Describe", "Lookup", "Head", "Search", "BatchGet", "Simulate", "Validate", "Check"} {

@@ -13,7 +13,7 @@ import (
 // that is therefore not checked.
 func TestPatterns(t *testing.T) {
 	t.Parallel()
-	want := []string{"ec2.SecretArn"}
+	want := []string{"ec2.SecretArn", "lambda.CollectionName", "ssm.StringDateTime"}
 	var got []string
 	for name := range model.Names() {
 		table, _ := model.Lookup(name)
@@ -44,6 +44,9 @@ func TestTranslate(t *testing.T) {
 		`\p{Alnum}+`:                    {"aZ9": true, "_": false},
 		`[\p{Alnum}_]+`:                 {"aZ9_": true, "-": false},
 		`\"x\"`:                         {`"x"`: true},
+		`(?!^[0-9]+$)([a-zA-Z0-9-_]+)`:  {"v1": true, "1": false, "": false, "-": true},
+		`[0-9A-Za-z\.\-_]*(?<!\.)`:      {"a.b": true, "a.": false},
+		`^(?!\s*$).+`:                   {"a": true, " a b ": true, "": false, "  ": false, "a\n": false},
 		`[\p{L}\p{Z}\p{N}_.:/=+\-@]*`:   {"Größe 1": true, "a;b": false},
 	} {
 		re, err := wire.Translate(java)

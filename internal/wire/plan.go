@@ -234,6 +234,9 @@ func (m *member) names() {
 	if m.QueryName != "" {
 		m.ec2 = m.QueryName
 	}
+	if m.flat && m.node.kind == model.Map && m.QueryName != "" {
+		m.xml, m.query = m.QueryName, m.QueryName
+	}
 	// A flattened list's elements may bring their own name.
 	if m.flat && m.node.kind == model.List && len(m.node.shape.Members) > 0 {
 		if name := m.node.shape.Members[0].WireName; name != "" {

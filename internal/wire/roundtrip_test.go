@@ -16,6 +16,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -43,6 +45,10 @@ func sdk(name string, cfg aws.Config) any {
 		return kms.NewFromConfig(cfg)
 	case "s3":
 		return s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = true })
+	case "secretsmanager":
+		return secretsmanager.NewFromConfig(cfg)
+	case "ssm":
+		return ssm.NewFromConfig(cfg)
 	default:
 		return sts.NewFromConfig(cfg)
 	}

@@ -12,6 +12,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/garrison-cloud/garrison/internal/wire"
@@ -21,14 +24,16 @@ import (
 // clients lists the operations that the SDK has of each service.
 func clients() map[string][]wire.Operation {
 	return map[string][]wire.Operation{
-		"account":    operationsOf[account.Client](),
-		"cloudtrail": operationsOf[cloudtrail.Client](),
-		"cloudwatch": operationsOf[cloudwatch.Client](),
-		"ec2":        operationsOf[ec2.Client](),
-		"iam":        operationsOf[iam.Client](),
-		"kms":        operationsOf[kms.Client](),
-		"s3":         operationsOf[s3.Client](),
-		"sts":        operationsOf[sts.Client](),
+		"secretsmanager": operationsOf[secretsmanager.Client](),
+		"ssm":            operationsOf[ssm.Client](),
+		"account":        operationsOf[account.Client](),
+		"cloudtrail":     operationsOf[cloudtrail.Client](),
+		"cloudwatch":     operationsOf[cloudwatch.Client](),
+		"ec2":            operationsOf[ec2.Client](),
+		"iam":            operationsOf[iam.Client](),
+		"kms":            operationsOf[kms.Client](),
+		"s3":             operationsOf[s3.Client](),
+		"sts":            operationsOf[sts.Client](),
 	}
 }
 
@@ -38,6 +43,13 @@ func unions() map[string][]wire.UnionType {
 		"cloudwatch": {wire.Union[cloudwatchtypes.EvaluationCriteria](
 			(*cloudwatchtypes.EvaluationCriteriaMemberPromQLCriteria)(nil),
 		)},
+		"ssm": {
+			wire.Union[ssmtypes.CloudConnectorConfiguration]((*ssmtypes.CloudConnectorConfigurationMemberAzureConfiguration)(nil)),
+			wire.Union[ssmtypes.ConfigurationTargets]((*ssmtypes.ConfigurationTargetsMemberSubscriptions)(nil)),
+			wire.Union[ssmtypes.ExecutionInputs]((*ssmtypes.ExecutionInputsMemberAutomation)(nil)),
+			wire.Union[ssmtypes.ExecutionPreview]((*ssmtypes.ExecutionPreviewMemberAutomation)(nil)),
+			wire.Union[ssmtypes.NodeType]((*ssmtypes.NodeTypeMemberInstance)(nil)),
+		},
 		"s3": {
 			wire.Union[s3types.AnalyticsFilter](
 				(*s3types.AnalyticsFilterMemberAnd)(nil), (*s3types.AnalyticsFilterMemberPrefix)(nil),

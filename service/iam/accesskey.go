@@ -311,11 +311,12 @@ func (s *Service) UpdateAccessKey(ctx context.Context, in *iam.UpdateAccessKeyIn
 // DeleteAccessKey deletes an access key for good.
 func (s *Service) DeleteAccessKey(ctx context.Context, in *iam.DeleteAccessKeyInput) (*iam.DeleteAccessKeyOutput, error) {
 	err := s.changeKeys(ctx, in.UserName, func(tx *store.Tx, r *keyring) error {
-		if _, err := r.key(tx, *in.AccessKeyId); err != nil {
+		k, err := r.key(tx, *in.AccessKeyId)
+		if err != nil {
 			return err
 		}
 		*r.ids, _ = without(*r.ids, *in.AccessKeyId)
-		return accessKeys.Delete(tx, r.account, *in.AccessKeyId)
+		return firstError(accessKeys.Delete(tx, r.account, *in.AccessKeyId), s.uses.Forget(tx, k.thing()))
 	})
 	if err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
@@ -94,6 +95,9 @@ func (k *kind[T]) attach(ctx context.Context, s *Service, name, policy string) e
 		e := k.of(row)
 		if slices.Contains(e.Attached, policy) {
 			return nil
+		}
+		if _, path, _, err := policyName(policy); err == nil && strings.HasPrefix(path, linkedPath) {
+			return &types.PolicyNotAttachableException{Message: aws.String("Cannot attach a Service Role Policy to a Customer Role.")}
 		}
 		if len(e.Attached) >= maxAttached {
 			return over(k.quota, maxAttached)

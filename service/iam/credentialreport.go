@@ -129,18 +129,21 @@ func (s *Service) writeReport(ctx context.Context, account string, to io.Writer)
 			return err
 		}
 		record := []string{"<root_account>", arn.Root(account), row.Created.UTC().Format(reportTime), notSupported, "no_information", notSupported, notSupported, "false"}
-		if err := writeKeys(tx, w, record, account, row.Keys); err != nil {
+		if record, err = s.appendKeys(tx, record, account, row.Keys); err != nil {
+			return err
+		}
+		if err := w.Write(append(record, "false", notApplicable, "false", notApplicable)); err != nil {
 			return err
 		}
 		for u, err := range users.table.ScanIndex(tx, byName, store.Range{Prefix: store.K(account)}) {
 			if err != nil {
 				return err
 			}
-			record, err := u.reported(tx, row.Passwords)
+			record, err := s.recordOf(tx, u, row.Passwords)
 			if err != nil {
 				return err
 			}
-			if err := writeKeys(tx, w, record, account, u.Keys); err != nil {
+			if err := w.Write(record); err != nil {
 				return err
 			}
 		}
@@ -148,6 +151,18 @@ func (s *Service) writeReport(ctx context.Context, account string, to io.Writer)
 	})
 	w.Flush()
 	return firstError(err, w.Error())
+}
+
+// recordOf is all that a report says of a user.
+func (s *Service) recordOf(tx *store.Tx, u *user, p *passwordPolicy) ([]string, error) {
+	record, err := u.reported(tx, p)
+	if err != nil {
+		return nil, err
+	}
+	if record, err = s.appendKeys(tx, record, u.Account, u.Keys); err != nil {
+		return nil, err
+	}
+	return u.appendCertificates(tx, record)
 }
 
 // reported is what a report says of a user before its keys.
@@ -169,19 +184,41 @@ func (u *user) reported(tx *store.Tx, p *passwordPolicy) ([]string, error) {
 	}, nil
 }
 
-// writeKeys ends a record with both access keys, and the certificates that
-// nobody has.
-func writeKeys(tx *store.Tx, w *csv.Writer, record []string, account string, ids []string) error {
+// appendKeys adds both access keys to a record.
+func (s *Service) appendKeys(tx *store.Tx, record []string, account string, ids []string) ([]string, error) {
 	for i := range maxKeys {
-		active, rotated := "false", notApplicable
+		active, rotated, date, region, service := "false", notApplicable, notApplicable, notApplicable, notApplicable
 		if i < len(ids) {
 			k, err := accessKeys.Get(tx, account, ids[i])
 			if err != nil {
-				return unreadable("access key "+ids[i], err)
+				return nil, unreadable("access key "+ids[i], err)
 			}
 			active, rotated = strconv.FormatBool(k.Active), k.Created.UTC().Format(reportTime)
+			use, used, err := s.uses.Last(tx, k.thing())
+			if err != nil {
+				return nil, err
+			}
+			if used {
+				date, region, service = use.At.UTC().Format(reportTime), use.Region, use.Service
+			}
 		}
-		record = append(record, active, rotated, notApplicable, notApplicable, notApplicable)
+		record = append(record, active, rotated, date, region, service)
 	}
-	return w.Write(append(record, "false", notApplicable, "false", notApplicable))
+	return record, nil
+}
+
+// appendCertificates adds both signing certificates to a user's record.
+func (u *user) appendCertificates(tx *store.Tx, record []string) ([]string, error) {
+	have, err := ownedBy(tx, signingCertificates, u)
+	if err != nil {
+		return nil, err
+	}
+	for i := range maxSigningCertificates {
+		active, rotated := "false", notApplicable
+		if i < len(have) {
+			active, rotated = strconv.FormatBool(have[i].Active), have[i].Uploaded.UTC().Format(reportTime)
+		}
+		record = append(record, active, rotated)
+	}
+	return record, nil
 }

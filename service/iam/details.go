@@ -169,10 +169,14 @@ func (d *dump) role(r *role) error {
 		}
 		profiles = append(profiles, *p.api(r.api(shown)))
 	}
+	used, err := d.service.lastUsed(d.tx, r)
+	if err != nil {
+		return err
+	}
 	d.out.RoleDetailList = append(d.out.RoleDetailList, types.RoleDetail{
 		Arn: aws.String(roles.arn(&r.entity)), CreateDate: &r.Created, Path: &r.Path, RoleId: &r.ID, RoleName: &r.Name,
 		AssumeRolePolicyDocument: aws.String(encodeDocument(shown)), InstanceProfileList: profiles,
-		RolePolicyList: r.inlineDetails(), AttachedManagedPolicies: attached,
+		RolePolicyList: r.inlineDetails(), AttachedManagedPolicies: attached, RoleLastUsed: used,
 		PermissionsBoundary: boundaryOf(&r.entity), Tags: apiTags(r.Tags),
 	})
 	return nil
@@ -209,7 +213,7 @@ func (d *dump) policies(stage byte, t types.EntityType, scope types.PolicyScopeT
 }
 
 func (d *dump) policy(p *policy, u *usage) error {
-	all := []*version{p.version(p.Default, p.Updated, p.Document)}
+	all := []*version{p.version(p.Default, p.Updated, p.text())}
 	if p.Account != awsManaged {
 		var err error
 		if all, err = p.versions(d.tx); err != nil {

@@ -134,7 +134,7 @@ func (s *Service) compiledPolicy(tx *store.Tx, account, name string) (*engine.Po
 	if p := row.compiled.Load(); p != nil {
 		return p, nil
 	}
-	p, err := s.compiler.Compile(row.Document, engine.IdentityPolicy)
+	p, err := s.compiler.Compile(row.text(), engine.IdentityPolicy)
 	if err != nil {
 		return nil, unreadable("policy "+name, err)
 	}
@@ -151,7 +151,7 @@ func (s *Service) ManagedPolicy(ctx context.Context, account, arn string) (docum
 		if err != nil {
 			return err
 		}
-		document = p.Document
+		document = p.text()
 		return nil
 	})
 	return document, err

@@ -110,6 +110,9 @@ func (k *kind[T]) missing(name string) error {
 	if k.noun == instanceProfileNoun {
 		return noSuch(k.title + " " + name + " cannot be found.")
 	}
+	if k.noun == serverCertificateNoun {
+		return noEntity(k.title, name)
+	}
 	return noEntity(k.noun, name)
 }
 
@@ -201,6 +204,11 @@ func (k *kind[T]) insert(ctx context.Context, s *Service, row *T) error {
 				return err
 			}
 		}
+		for _, policy := range e.Attached { // a service's role is born with some
+			if err := s.use(tx, e.Account, policy, 1, 0); err != nil {
+				return err
+			}
+		}
 		return firstError(count(tx, e.Account, k.noun, 1), k.table.Insert(tx, row))
 	})
 	return k.taken(err, e.Name)
@@ -209,8 +217,11 @@ func (k *kind[T]) insert(ctx context.Context, s *Service, row *T) error {
 // taken words the error of a name that another entity has.
 func (k *kind[T]) taken(err error, name string) error {
 	if errors.Is(err, store.ErrExists) {
-		if k.noun == instanceProfileNoun {
+		switch k.noun {
+		case instanceProfileNoun:
 			return exists(k.title + " " + name + " already exists.")
+		case serverCertificateNoun:
+			return exists("The " + k.title + " with name " + name + " already exists.")
 		}
 		return exists(k.title + " with name " + name + " already exists.")
 	}
@@ -238,6 +249,11 @@ func (k *kind[T]) rename(ctx context.Context, s *Service, name string, newName, 
 // remove deletes an entity that nothing depends on any more.
 func (k *kind[T]) remove(ctx context.Context, s *Service, name string, free func(*store.Tx, *T) error) error {
 	return k.update(ctx, s, name, func(tx *store.Tx, row *T) error {
+		if k.guard != nil {
+			if err := k.guard(row); err != nil {
+				return err
+			}
+		}
 		e := k.of(row)
 		if len(e.Attached) > 0 {
 			return conflict("Cannot delete entity, must detach all policies first.")

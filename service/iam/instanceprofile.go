@@ -56,9 +56,9 @@ func (s *Service) onAddRole(ctx context.Context, in *iam.AddRoleToInstanceProfil
 	if err != nil {
 		return t, err
 	}
-	pass.Action, pass.Display = "iam:PassRole", ""
-	pass.Conditions = map[string][]string{"iam:passedtoservice": {"ec2.amazonaws.com"}}
-	t.And = append(t.And, pass)
+	handed := authz.PassRole(pass.Resource, "ec2.amazonaws.com", "")
+	handed.Tags, handed.Missing = pass.Tags, pass.Missing
+	t.And = append(t.And, handed)
 	return t, nil
 }
 

@@ -71,6 +71,35 @@ func linkedRole(service string) string {
 	}
 }
 
+// linkedPolicy is the ARN of the managed policy that a service's own role has,
+// empty if it has none.
+func linkedPolicy(service string) string {
+	name := map[string]string{
+		"mrk.kms.amazonaws.com":                      "AWSKeyManagementServiceMultiRegionKeysServiceRolePolicy",
+		"cks.kms.amazonaws.com":                      "AWSKeyManagementServiceCustomKeyStoresServiceRolePolicy",
+		"guardduty.amazonaws.com":                    "AmazonGuardDutyServiceRolePolicy",
+		"malware-protection.guardduty.amazonaws.com": "AmazonGuardDutyMalwareProtectionServiceRolePolicy",
+		"inspector2.amazonaws.com":                   "AmazonInspector2ServiceRolePolicy",
+		"agentless.inspector2.amazonaws.com":         "AmazonInspector2AgentlessServiceRolePolicy",
+		"macie.amazonaws.com":                        "AmazonMacieServiceRolePolicy",
+		"shield.amazonaws.com":                       "AWSShieldServiceRolePolicy",
+		"fms.amazonaws.com":                          "FMSServiceRolePolicy",
+		"wafv2.amazonaws.com":                        "WAFV2LoggingServiceRolePolicy",
+		"acm.amazonaws.com":                          "CertificateManagerServiceRolePolicy",
+		"ssm.amazonaws.com":                          "AmazonSSMServiceRolePolicy",
+		"organizations.amazonaws.com":                "AWSOrganizationsServiceTrustPolicy",
+		"cloudtrail.amazonaws.com":                   "CloudTrailServiceRolePolicy",
+		"replication.dynamodb.amazonaws.com":         "DynamoDBReplicationServiceRolePolicy",
+		"globalaccelerator.amazonaws.com":            "AWSGlobalAcceleratorSLRPolicy",
+		"elasticloadbalancing.amazonaws.com":         "AWSElasticLoadBalancingServiceRolePolicy",
+		"rds.amazonaws.com":                          "AmazonRDSServiceRolePolicy",
+	}[service]
+	if name == "" {
+		return ""
+	}
+	return "arn:aws:iam::aws:policy" + linkedPath + name
+}
+
 // A linkedDeletion is the outcome of deleting a service-linked role.
 type linkedDeletion struct {
 	Account, Task string
@@ -163,6 +192,9 @@ func (s *Service) CreateServiceLinkedRole(ctx context.Context, in *iam.CreateSer
 		Service: service, Description: aws.ToString(in.Description), MaxSession: defaultSession,
 		Trust: trust{Document: `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":["` + service + `"]},"Action":["sts:AssumeRole"]}]}`},
 	}
+	if policy := linkedPolicy(service); policy != "" {
+		r.Attached = []string{policy}
+	}
 	err := roles.insert(ctx, s, r)
 	if _, ok := errors.AsType[*types.EntityAlreadyExistsException](err); ok {
 		return nil, invalid("Service role name " + name + " has been taken in this account, please try a different suffix.")
@@ -183,6 +215,11 @@ func (s *Service) DeleteServiceLinkedRole(ctx context.Context, in *iam.DeleteSer
 	err := roles.update(ctx, s, *in.RoleName, func(tx *store.Tx, r *role) error {
 		if r.Service == "" {
 			return roles.missing(*in.RoleName)
+		}
+		for _, policy := range r.Attached {
+			if err := s.use(tx, r.Account, policy, -1, 0); err != nil {
+				return err
+			}
 		}
 		task = "task" + r.Path + r.Name + "/" + id[:8] + "-" + id[8:12] + "-" + id[12:16] + "-" + id[16:20] + "-" + id[20:]
 		return firstError(

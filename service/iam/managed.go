@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -23,7 +25,6 @@ type managedFile struct {
 	PolicyName, PolicyID, Path, Description string
 	DefaultVersionID                        string
 	CreateDate, UpdateDate                  time.Time
-	Document                                json.RawMessage
 }
 
 // embeddedPolicies reads AWS's policies, by ARN. It panics on what is not one:
@@ -48,21 +49,45 @@ func embeddedPolicies() map[string]*policy {
 	return out
 }
 
+// documentKey stands between what a file says of its policy and the document.
+const documentKey = `"Document":`
+
+// readManaged reads what a file says of its policy. The document waits until
+// someone wants it: few of them ever are, and the program starts sooner.
 func readManaged(b []byte) (*policy, error) {
+	about, _, ok := bytes.Cut(b, []byte(documentKey))
+	if !ok {
+		return nil, errors.New("no document")
+	}
+	about = append(bytes.TrimRight(about, ", \n"), '}')
 	var f managedFile
-	if err := json.Unmarshal(b, &f); err != nil {
+	if err := json.Unmarshal(about, &f); err != nil {
 		return nil, err
 	}
 	n, err := strconv.Atoi(strings.TrimPrefix(f.DefaultVersionID, "v"))
 	if err != nil {
 		return nil, err
 	}
-	var document bytes.Buffer
-	if err := json.Indent(&document, f.Document, "", "    "); err != nil {
-		return nil, err
-	}
 	return &policy{
 		Account: awsManaged, Name: f.PolicyName, Path: f.Path, ID: f.PolicyID, Created: f.CreateDate, Updated: f.UpdateDate,
-		Default: n, Last: n, Description: f.Description, Document: document.String(),
+		Default: n, Last: n, Description: f.Description, written: sync.OnceValue(func() string { return indented(f.PolicyName) }),
 	}, nil
+}
+
+// indented is a policy's document as AWS answers it. It panics on what is no
+// document: the files are part of the program, and the tests read them.
+func indented(name string) string {
+	b, err := managedFiles.ReadFile("managed/" + name + ".json")
+	if err != nil {
+		panic(err)
+	}
+	var f struct{ Document json.RawMessage }
+	if err := json.Unmarshal(b, &f); err != nil {
+		panic(err)
+	}
+	var out bytes.Buffer
+	if err := json.Indent(&out, f.Document, "", "    "); err != nil {
+		panic(err)
+	}
+	return out.String()
 }

@@ -35,6 +35,9 @@ type policy struct {
 	Document      string
 	Tags          map[string]string
 
+	// written is the document of a policy that comes with the program.
+	written func() string
+
 	compiled atomic.Pointer[engine.Policy]
 }
 
@@ -62,6 +65,14 @@ func (s *Service) policyOperations() []wire.Operation {
 		op(onPolicy(s, func(in *iam.SetDefaultPolicyVersionInput) *string { return in.PolicyArn }), s.SetDefaultPolicyVersion),
 		op(onPolicy(s, func(in *iam.DeletePolicyVersionInput) *string { return in.PolicyArn }), s.DeletePolicyVersion),
 	}
+}
+
+// text is the document in force.
+func (p *policy) text() string {
+	if p.written != nil {
+		return p.written()
+	}
+	return p.Document
 }
 
 func (p *policy) arn() string {

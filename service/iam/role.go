@@ -112,7 +112,11 @@ func (s *Service) GetRole(ctx context.Context, in *iam.GetRoleInput) (*iam.GetRo
 	}
 	out := r.api(shown)
 	out.PermissionsBoundary, out.Tags = boundaryOf(&r.entity), apiTags(r.Tags)
-	return &iam.GetRoleOutput{Role: out}, nil
+	err = s.db.View(ctx, func(tx *store.Tx) (err error) {
+		out.RoleLastUsed, err = s.lastUsed(tx, r)
+		return err
+	})
+	return &iam.GetRoleOutput{Role: out}, err
 }
 
 // role reads a role, and its trust policy as it now reads.

@@ -18,6 +18,7 @@ import (
 	engine "github.com/garrison-cloud/garrison/engine/iam"
 	"github.com/garrison-cloud/garrison/internal/authz"
 	"github.com/garrison-cloud/garrison/internal/clock"
+	"github.com/garrison-cloud/garrison/internal/lastuse"
 	"github.com/garrison-cloud/garrison/internal/store"
 	"github.com/garrison-cloud/garrison/internal/wire"
 )
@@ -28,6 +29,9 @@ type Config struct {
 	DB       *store.DB
 	Clock    clock.Clock
 	Compiler *authz.Compiler
+	// Uses knows when access keys and permissions were last used. Nil is one that
+	// nobody tells anything.
+	Uses *lastuse.Recorder
 }
 
 // Service implements the IAM API for all Regions. Its methods are safe for
@@ -43,13 +47,17 @@ type Service struct {
 	// everything is what an account's root may do.
 	everything *engine.Policy
 	hasher     hasher
+	uses       *lastuse.Recorder
 }
 
 // New returns a Service that keeps its state in c.DB.
 func New(c Config) *Service {
-	s := &Service{db: c.DB, clock: c.Clock, compiler: c.Compiler, managed: embeddedPolicies(), hasher: newHasher()}
+	if c.Uses == nil {
+		c.Uses = lastuse.New(lastuse.Config{DB: c.DB, Clock: c.Clock})
+	}
+	s := &Service{db: c.DB, clock: c.Clock, compiler: c.Compiler, uses: c.Uses, managed: embeddedPolicies(), hasher: newHasher()}
 	s.listed = slices.SortedFunc(maps.Values(s.managed), func(a, b *policy) int { return strings.Compare(a.position(), b.position()) })
-	everything, err := engine.Parse(s.managed[administratorAccess].Document, engine.IdentityPolicy)
+	everything, err := engine.Parse(s.managed[administratorAccess].text(), engine.IdentityPolicy)
 	if err != nil {
 		panic(err) // the document is embedded, and a test reads it
 	}
@@ -66,6 +74,9 @@ func (s *Service) Operations() []wire.Operation {
 		s.aliasOperations(), s.passwordPolicyOperations(), s.loginProfileOperations(), s.summaryOperations(),
 		s.instanceProfileOperations(), s.linkedRoleOperations(), s.simulationOperations(),
 		s.detailsOperations(), s.mfaOperations(), s.credentialReportOperations(),
+		s.lastUsedOperations(), s.advisorOperations(),
+		s.sshKeyOperations(), s.signingCertificateOperations(), s.serverCertificateOperations(), s.specificCredentialOperations(),
+		s.oidcProviderOperations(), s.samlProviderOperations(),
 	} {
 		out = append(out, noun...)
 	}

@@ -175,7 +175,7 @@ func (s *Service) managedSource(tx *store.Tx, account, name string) (*source, er
 	if err != nil {
 		return nil, unreadable("policy "+name, err)
 	}
-	out := &source{id: p.Name, kind: types.PolicySourceTypeUserManaged, document: p.Document}
+	out := &source{id: p.Name, kind: types.PolicySourceTypeUserManaged, document: p.text()}
 	if p.Account == awsManaged {
 		out.kind = types.PolicySourceTypeAwsManaged
 	}

@@ -23,7 +23,7 @@ func (s *Service) GetAccountSummary(ctx context.Context, _ *iam.GetAccountSummar
 			types.SummaryKeyTypeUsers: users.noun, types.SummaryKeyTypeGroups: groups.noun, "Roles": roles.noun,
 			types.SummaryKeyTypePolicies: policyNoun, types.SummaryKeyTypePolicyVersionsInUse: versionNoun,
 			"InstanceProfiles": instanceProfileNoun, types.SummaryKeyTypeMFADevices: mfaNoun,
-			types.SummaryKeyTypeMFADevicesInUse: mfaInUseNoun,
+			types.SummaryKeyTypeMFADevicesInUse: mfaInUseNoun, types.SummaryKeyTypeServerCertificates: serverCertificateNoun,
 		} {
 			t, err := counted(tx, account, noun)
 			if err != nil {
@@ -50,8 +50,7 @@ func (s *Service) GetAccountSummary(ctx context.Context, _ *iam.GetAccountSummar
 }
 
 // limits are the quotas of the summary, and its facts that are 0 for every
-// account: its root signs in by access key alone, and there are neither server nor
-// signing certificates.
+// account: its root signs in by access key alone.
 func limits() map[string]int32 {
 	return map[string]int32{
 		"UsersQuota": maxUsers, "GroupsQuota": maxGroupsOfAccount, "RolesQuota": maxRoles, "PoliciesQuota": maxPolicies,
@@ -62,6 +61,6 @@ func limits() map[string]int32 {
 		"GroupsPerUserQuota": maxGroups, "AccessKeysPerUserQuota": maxKeys,
 		"GlobalEndpointTokenVersion": 1,
 		"AccountMFAEnabled":          0, "AccountAccessKeysPresent": 0, "AccountPasswordPresent": 0, "AccountSigningCertificatesPresent": 0,
-		"ServerCertificates": 0, "ServerCertificatesQuota": 0, "SigningCertificatesPerUserQuota": 0, "Providers": 0,
+		"ServerCertificatesQuota": maxCertificates, "SigningCertificatesPerUserQuota": maxSigningCertificates, "Providers": 0,
 	}
 }

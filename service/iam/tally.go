@@ -24,6 +24,7 @@ const (
 	maxPolicies         = 1500
 	maxVersionsInUse    = 10_000
 	maxInstanceProfiles = 1000
+	maxCertificates     = 20
 )
 
 // versionNoun counts the versions of an account's managed policies.
@@ -44,6 +45,8 @@ func quotaOf(noun string) (name string, limit int) {
 		return "PolicyVersionsInUsePerAccount", maxVersionsInUse
 	case instanceProfileNoun:
 		return "InstanceProfilesPerAccount", maxInstanceProfiles
+	case serverCertificateNoun:
+		return "ServerCertificatesPerAccount", maxCertificates
 	default:
 		return "", 0 // counted, but without a quota
 	}

@@ -161,7 +161,7 @@ func (s *Service) DeleteUser(ctx context.Context, in *iam.DeleteUserInput) (*iam
 		if len(u.MFA) > 0 {
 			return conflict("Cannot delete entity, must delete MFA device first.")
 		}
-		return u.loginFree(tx)
+		return firstErrorOf(func() error { return u.loginFree(tx) }, func() error { return u.credentialFree(tx) })
 	})
 	if err != nil {
 		return nil, err

@@ -40,7 +40,7 @@ func (p *policy) version(number int, created time.Time, document string) *versio
 // the one in force is known.
 func (p *policy) versions(tx *store.Tx) ([]*version, error) {
 	if p.Account == awsManaged {
-		return []*version{p.version(p.Default, p.Updated, p.Document)}, nil
+		return []*version{p.version(p.Default, p.Updated, p.text())}, nil
 	}
 	var out []*version
 	for v, err := range versions.Scan(tx, store.Range{Prefix: store.K(p.Account, fold(p.Name))}) {
@@ -63,7 +63,7 @@ func (p *policy) versionOf(tx *store.Tx, id string) (*version, error) {
 		if n != p.Default {
 			return nil, missing
 		}
-		return p.version(n, p.Updated, p.Document), nil
+		return p.version(n, p.Updated, p.text()), nil
 	}
 	v, err := versions.Get(tx, p.Account, fold(p.Name), n)
 	if errors.Is(err, store.ErrNotFound) {

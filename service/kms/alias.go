@@ -107,8 +107,8 @@ func (s *Service) nameable(tx *store.Tx, r reference, current string) (*key, err
 	if k.managed() {
 		return nil, unsupported("%s is an AWS managed key, which only AWS may name.", k.arn())
 	}
-	if k.pending() {
-		return nil, k.isPending()
+	if err := k.leaving(); err != nil {
+		return nil, err
 	}
 	if k.ID == current {
 		return k, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
@@ -96,7 +97,7 @@ func (s *Service) onAny(ctx context.Context, values ...setting) authz.Target {
 func (s *Service) onCreateKey(ctx context.Context, in *kms.CreateKeyInput) (authz.Target, error) {
 	values := append(tagConditions(in.Tags),
 		set("kms:keyspec", string(specOf(in))), set("kms:keyusage", string(usageOf(in))),
-		set("kms:keyorigin", string(types.OriginTypeAwsKms)), boolSetting("kms:multiregion", aws.ToBool(in.MultiRegion)),
+		set("kms:keyorigin", string(originOf(in))), boolSetting("kms:multiregion", aws.ToBool(in.MultiRegion)),
 		boolSetting("kms:bypasspolicylockoutsafetycheck", in.BypassPolicyLockoutSafetyCheck))
 	t := s.onAny(ctx, values...)
 	if len(in.Tags) > 0 {
@@ -167,6 +168,51 @@ func (s *Service) onUntagResource(ctx context.Context, in *kms.UntagResourceInpu
 }
 
 func (s *Service) onListResourceTags(ctx context.Context, in *kms.ListResourceTagsInput) (authz.Target, error) {
+	return s.onOwnKey(ctx, in.KeyId)
+}
+
+func (s *Service) onEnableKeyRotation(ctx context.Context, in *kms.EnableKeyRotationInput) (authz.Target, error) {
+	return s.onOwnKey(ctx, in.KeyId, set("kms:rotationperiodindays", strconv.Itoa(int(periodOf(in)))))
+}
+
+func (s *Service) onDisableKeyRotation(ctx context.Context, in *kms.DisableKeyRotationInput) (authz.Target, error) {
+	return s.onOwnKey(ctx, in.KeyId)
+}
+
+func (s *Service) onGetKeyRotationStatus(ctx context.Context, in *kms.GetKeyRotationStatusInput) (authz.Target, error) {
+	r, err := s.parseKey(ctx, *in.KeyId)
+	if err != nil {
+		return authz.Target{}, err
+	}
+	return s.onReference(ctx, r, purpose{}, nil)
+}
+
+func (s *Service) onListKeyRotations(ctx context.Context, in *kms.ListKeyRotationsInput) (authz.Target, error) {
+	return s.onOwnKey(ctx, in.KeyId)
+}
+
+func (s *Service) onRotateKeyOnDemand(ctx context.Context, in *kms.RotateKeyOnDemandInput) (authz.Target, error) {
+	return s.onOwnKey(ctx, in.KeyId)
+}
+
+func (s *Service) onGetParametersForImport(ctx context.Context, in *kms.GetParametersForImportInput) (authz.Target, error) {
+	return s.onOwnKey(ctx, in.KeyId,
+		set("kms:wrappingalgorithm", string(in.WrappingAlgorithm)), set("kms:wrappingkeyspec", string(in.WrappingKeySpec)))
+}
+
+func (s *Service) onImportKeyMaterial(ctx context.Context, in *kms.ImportKeyMaterialInput) (authz.Target, error) {
+	model := in.ExpirationModel
+	if model == "" {
+		model = types.ExpirationModelTypeKeyMaterialExpires
+	}
+	values := []setting{set("kms:expirationmodel", string(model))}
+	if in.ValidTo != nil {
+		values = append(values, set("kms:validto", in.ValidTo.UTC().Format(time.RFC3339)))
+	}
+	return s.onOwnKey(ctx, in.KeyId, values...)
+}
+
+func (s *Service) onDeleteImportedKeyMaterial(ctx context.Context, in *kms.DeleteImportedKeyMaterialInput) (authz.Target, error) {
 	return s.onOwnKey(ctx, in.KeyId)
 }
 

@@ -79,7 +79,7 @@ type opener struct {
 
 // materialID is answered for symmetric keys only.
 func (o *opener) materialID() *string {
-	if o.key.Spec != seal.SymmetricDefault {
+	if o.key.Spec != seal.SymmetricDefault || o.id == "" {
 		return nil
 	}
 	return &o.id
@@ -103,7 +103,13 @@ func (s *Service) opener(ctx context.Context, w sealedBy) (*opener, error) {
 	if err := k.usable(seal.EncryptDecrypt, w.operation); err != nil {
 		return nil, err
 	}
+	if speaks && h.Outer != k.lies() {
+		return nil, &types.InvalidCiphertextException{}
+	}
 	o := &opener{sealedBy: w, key: k, id: k.MaterialID}
+	if k.lies() {
+		return o, o.reach(ctx, s)
+	}
 	if speaks {
 		o.id = h.MaterialID.String()
 	}
@@ -123,11 +129,13 @@ func (s *Service) keyOf(ctx context.Context, w *sealedBy, h seal.Header) (*key, 
 }
 
 // open decrypts. Why it cannot is nobody's to know.
-func (o *opener) open(encryption map[string]string) (plaintext []byte, err error) {
+func (o *opener) open(ctx context.Context, encryption map[string]string) (plaintext []byte, err error) {
 	if err := o.key.checkAlgorithm(o.algorithm, encryption); err != nil || o.ignored {
 		return nil, err
 	}
-	if o.key.Spec == seal.SymmetricDefault {
+	if o.key.keeper != nil {
+		plaintext, err = o.openOutside(ctx, encryption)
+	} else if o.key.Spec == seal.SymmetricDefault {
 		plaintext, err = o.material.Open(o.blob, encryption)
 	} else {
 		plaintext, err = o.material.Decrypt(seal.EncryptionAlgorithm(o.algorithm), o.blob)

@@ -74,9 +74,14 @@ func (a *asked) ofKey(name string) ([]string, bool) {
 	case "kms:keyusage":
 		return one(string(a.key.Usage))
 	case "kms:keyorigin":
-		return one(string(types.OriginTypeAwsKms))
+		return one(string(a.key.origin()))
 	case "kms:multiregion":
-		return one("false")
+		return one(strconv.FormatBool(a.key.Multi != nil))
+	case "kms:multiregionkeytype":
+		if a.key.Multi == nil {
+			return nil, false
+		}
+		return one(string(a.key.multiType()))
 	case "kms:resourcealiases":
 		names := a.aliases()
 		return names, len(names) > 0

@@ -38,7 +38,7 @@ func (s *Service) sealed(ctx context.Context, w wanted, data func() ([]byte, err
 	if err != nil {
 		return nil, nil, err
 	}
-	blob, err := k.seal(m, plaintext, w.encryption)
+	blob, err := k.seal(ctx, m, plaintext, w.encryption)
 	return k, blob, err
 }
 
@@ -58,7 +58,7 @@ func (s *Service) GenerateDataKey(ctx context.Context, in *kms.GenerateDataKeyIn
 		return nil, err
 	}
 	return &kms.GenerateDataKeyOutput{
-		CiphertextBlob: blob, Plaintext: plaintext, KeyId: aws.String(k.arn()), KeyMaterialId: &k.MaterialID,
+		CiphertextBlob: blob, Plaintext: plaintext, KeyId: aws.String(k.arn()), KeyMaterialId: k.materialRef(),
 	}, nil
 }
 
@@ -74,7 +74,7 @@ func (s *Service) GenerateDataKeyWithoutPlaintext(ctx context.Context, in *kms.G
 		return nil, err
 	}
 	return &kms.GenerateDataKeyWithoutPlaintextOutput{
-		CiphertextBlob: blob, KeyId: aws.String(k.arn()), KeyMaterialId: &k.MaterialID,
+		CiphertextBlob: blob, KeyId: aws.String(k.arn()), KeyMaterialId: k.materialRef(),
 	}, nil
 }
 
@@ -101,7 +101,7 @@ func (s *Service) GenerateDataKeyPair(ctx context.Context, in *kms.GenerateDataK
 	}
 	return &kms.GenerateDataKeyPairOutput{
 		PrivateKeyCiphertextBlob: blob, PrivateKeyPlaintext: pair.Private, PublicKey: pair.Public,
-		KeyId: aws.String(k.arn()), KeyPairSpec: in.KeyPairSpec, KeyMaterialId: &k.MaterialID,
+		KeyId: aws.String(k.arn()), KeyPairSpec: in.KeyPairSpec, KeyMaterialId: k.materialRef(),
 	}, nil
 }
 
@@ -116,7 +116,7 @@ func (s *Service) GenerateDataKeyPairWithoutPlaintext(ctx context.Context, in *k
 	clear(pair.Private)
 	return &kms.GenerateDataKeyPairWithoutPlaintextOutput{
 		PrivateKeyCiphertextBlob: blob, PublicKey: pair.Public,
-		KeyId: aws.String(k.arn()), KeyPairSpec: in.KeyPairSpec, KeyMaterialId: &k.MaterialID,
+		KeyId: aws.String(k.arn()), KeyPairSpec: in.KeyPairSpec, KeyMaterialId: k.materialRef(),
 	}, nil
 }
 
@@ -134,16 +134,21 @@ func (s *Service) sealedPair(ctx context.Context, w wanted, spec types.DataKeyPa
 	return k, blob, pair, err
 }
 
-// GenerateRandom returns bytes of the operating system's random source.
-func (s *Service) GenerateRandom(_ context.Context, in *kms.GenerateRandomInput) (*kms.GenerateRandomOutput, error) {
+// GenerateRandom returns bytes of the operating system's random source, or of a
+// CloudHSM key store's.
+func (s *Service) GenerateRandom(ctx context.Context, in *kms.GenerateRandomInput) (*kms.GenerateRandomOutput, error) {
 	if err := checkRecipient(in.Recipient); err != nil {
 		return nil, err
 	}
-	if in.CustomKeyStoreId != nil {
-		return nil, &types.CustomKeyStoreNotFoundException{Message: aws.String("Custom key store " + *in.CustomKeyStoreId + " does not exist.")}
-	}
 	if in.NumberOfBytes == nil {
 		return nil, invalid("NumberOfBytes is required.")
+	}
+	if in.CustomKeyStoreId != nil {
+		b, err := s.randomOf(ctx, *in.CustomKeyStoreId, int(*in.NumberOfBytes))
+		if err != nil {
+			return nil, err
+		}
+		return &kms.GenerateRandomOutput{Plaintext: b}, nil
 	}
 	return &kms.GenerateRandomOutput{Plaintext: random(int(*in.NumberOfBytes))}, nil
 }

@@ -9,11 +9,14 @@ import (
 	"time"
 
 	sdk "github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/google/uuid"
 
 	"github.com/garrison-cloud/garrison/engine/iam"
 	"github.com/garrison-cloud/garrison/internal/arn"
+	"github.com/garrison-cloud/garrison/internal/audit"
 	"github.com/garrison-cloud/garrison/internal/authz"
 	"github.com/garrison-cloud/garrison/internal/clock"
+	"github.com/garrison-cloud/garrison/internal/relay"
 	"github.com/garrison-cloud/garrison/internal/store"
 	"github.com/garrison-cloud/garrison/internal/store/pebble"
 	"github.com/garrison-cloud/garrison/internal/wire"
@@ -64,8 +67,9 @@ func newDirectOn(t testing.TB, o store.Options) *direct {
 	if err != nil {
 		t.Fatal(err)
 	}
+	alone := relay.New(relay.Config{DB: db, Clock: fake, Region: region})
 	d := &direct{
-		service: kms.New(kms.Config{DB: db, Clock: fake, Region: region}), clock: fake,
+		service: kms.New(kms.Config{DB: db, Clock: fake, Region: region, Relay: alone, Events: audit.NewLog(db, audit.Options{NewID: uuid.NewString})}), clock: fake,
 		operations: map[reflect.Type]wire.Operation{},
 		authorizer: authz.New(powerful{policy}, authz.NewCompiler(100)),
 	}

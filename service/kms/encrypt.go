@@ -28,7 +28,7 @@ func (s *Service) Encrypt(ctx context.Context, in *kms.EncryptInput) (*kms.Encry
 		return nil, err
 	}
 	p := plain{orSymmetric(in.EncryptionAlgorithm), in.Plaintext, in.EncryptionContext}
-	blob, err := k.encrypt(m, &p)
+	blob, err := k.encrypt(ctx, m, &p)
 	if err != nil {
 		return nil, err
 	}
@@ -46,12 +46,12 @@ type plain struct {
 }
 
 // encrypt checks that the key has the algorithm, and seals.
-func (k *key) encrypt(m *seal.Material, p *plain) (blob []byte, err error) {
+func (k *key) encrypt(ctx context.Context, m *seal.Material, p *plain) (blob []byte, err error) {
 	if err := k.checkAlgorithm(p.algorithm, p.context); err != nil {
 		return nil, err
 	}
 	if k.Spec == seal.SymmetricDefault {
-		blob, err = k.seal(m, p.text, p.context)
+		blob, err = k.seal(ctx, m, p.text, p.context)
 	} else {
 		blob, err = m.Encrypt(seal.EncryptionAlgorithm(p.algorithm), p.text)
 	}
@@ -78,7 +78,10 @@ func maxPlaintext(spec seal.Spec, a types.EncryptionAlgorithmSpec) int {
 }
 
 // seal encrypts under a symmetric key. The blob names the key and its material.
-func (k *key) seal(m *seal.Material, plaintext []byte, encryption map[string]string) ([]byte, error) {
+func (k *key) seal(ctx context.Context, m *seal.Material, plaintext []byte, encryption map[string]string) ([]byte, error) {
+	if k.keeper != nil {
+		return k.sealOutside(ctx, m, plaintext, encryption)
+	}
 	id, err := seal.ParseMaterialID(k.MaterialID)
 	if err != nil {
 		return nil, err
@@ -125,7 +128,7 @@ func (s *Service) Decrypt(ctx context.Context, in *kms.DecryptInput) (*kms.Decry
 	if err != nil {
 		return nil, err
 	}
-	plaintext, err := o.open(in.EncryptionContext)
+	plaintext, err := o.open(ctx, in.EncryptionContext)
 	if err != nil {
 		return nil, err
 	}
@@ -150,13 +153,13 @@ func (s *Service) ReEncrypt(ctx context.Context, in *kms.ReEncryptInput) (*kms.R
 	if err != nil {
 		return nil, err
 	}
-	plaintext, err := o.open(in.SourceEncryptionContext)
+	plaintext, err := o.open(ctx, in.SourceEncryptionContext)
 	if err != nil {
 		return nil, err
 	}
 	defer clear(plaintext)
 	p := plain{orSymmetric(in.DestinationEncryptionAlgorithm), plaintext, in.DestinationEncryptionContext}
-	blob, err := k.encrypt(m, &p)
+	blob, err := k.encrypt(ctx, m, &p)
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +171,7 @@ func (s *Service) ReEncrypt(ctx context.Context, in *kms.ReEncryptInput) (*kms.R
 		SourceEncryptionAlgorithm: from.algorithm, DestinationEncryptionAlgorithm: p.algorithm, SourceKeyMaterialId: o.materialID(),
 	}
 	if k.Spec == seal.SymmetricDefault {
-		out.DestinationKeyMaterialId = &k.MaterialID
+		out.DestinationKeyMaterialId = k.materialRef()
 	}
 	return out, nil
 }

@@ -58,6 +58,6 @@ func (s *Service) GrantIDs(ctx context.Context, account string) ([]string, error
 
 // DestroyDue destroys the keys that are due.
 func (s *Service) DestroyDue(ctx context.Context) error {
-	_, err := s.destroyDue(ctx)
+	_, err := s.doDeletions(ctx)
 	return err
 }

@@ -72,6 +72,12 @@ func asGrant(in *kms.CreateGrantInput) *grant {
 	if c := in.Constraints; c != nil {
 		g.Equals, g.Subset = c.EncryptionContextEquals, c.EncryptionContextSubset
 	}
+	// Terraform sends an empty constraint beside the one that is meant.
+	if len(g.Equals) > 0 && len(g.Subset) == 0 {
+		g.Subset = nil
+	} else if len(g.Subset) > 0 && len(g.Equals) == 0 {
+		g.Equals = nil
+	}
 	return g
 }
 

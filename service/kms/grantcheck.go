@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 
@@ -131,11 +130,8 @@ func (g *grant) pairs() map[string]string {
 // grantable tells why the key cannot have the grant now: its state, then what it
 // cannot do at all.
 func (k *key) grantable(g *grant) error {
-	if k.pending() {
-		return k.isPending()
-	}
-	if k.Disabled {
-		return &types.DisabledException{Message: aws.String(k.arn() + " is disabled.")}
+	if err := k.inForce(); err != nil {
+		return err
 	}
 	able := k.grantOperations()
 	for _, op := range g.Operations {

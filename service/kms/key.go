@@ -16,33 +16,28 @@ import (
 	"github.com/garrison-cloud/garrison/internal/wire"
 )
 
-// CreateKey makes a key with material of its own.
+// CreateKey makes a key: with material of its own, or, where its origin is
+// EXTERNAL, with none until some is imported.
 func (s *Service) CreateKey(ctx context.Context, in *kms.CreateKeyInput) (*kms.CreateKeyOutput, error) {
 	if err := checkNew(in); err != nil {
 		return nil, err
 	}
-	tags, err := newTags(in.Tags)
+	k, err := s.newKey(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	if in.CustomKeyStoreId != nil {
+		return s.createKept(ctx, in, k)
+	}
+	m, err := k.firstMaterial()
 	if err != nil {
 		return nil, err
 	}
 	call := wire.CallFrom(ctx)
-	k := &key{
-		Account: call.Account(), ID: uuid.NewString(), Region: s.region, Spec: specOf(in), Usage: usageOf(in),
-		Description: aws.ToString(in.Description), Created: s.clock.Now(), Policy: aws.ToString(in.Policy), Tags: tags,
-	}
-	if in.Policy != nil { // the default policy locks nobody out
-		if err := checkPolicy(ctx, k, k.Policy, in.BypassPolicyLockoutSafetyCheck); err != nil {
-			return nil, err
-		}
-	}
-	m, err := newMaterial(k)
-	if err != nil {
-		return nil, err
-	}
 	// Before the write, so that the event promised with it names the key.
 	call.Made = append(call.Made, wire.Resource{ARN: k.arn(), Type: keyType})
 	err = s.db.Update(ctx, func(tx *store.Tx) error {
-		if err := keys.Add(tx, k); err != nil {
+		if err := keys.Add(tx, k); err != nil || m == nil {
 			return err
 		}
 		return materialRows.Add(tx, m)
@@ -51,6 +46,43 @@ func (s *Service) CreateKey(ctx context.Context, in *kms.CreateKeyInput) (*kms.C
 		return nil, err
 	}
 	return &kms.CreateKeyOutput{KeyMetadata: k.metadata()}, nil
+}
+
+// newKey is the key that the input asks for, yet without material.
+func (s *Service) newKey(ctx context.Context, in *kms.CreateKeyInput) (*key, error) {
+	tags, err := newTags(in.Tags)
+	if err != nil {
+		return nil, err
+	}
+	k := &key{
+		Account: wire.CallFrom(ctx).Account(), ID: uuid.NewString(), Region: s.region, Spec: specOf(in), Usage: usageOf(in),
+		Description: aws.ToString(in.Description), Created: s.clock.Now(), Policy: aws.ToString(in.Policy), Tags: tags,
+	}
+	if o := originOf(in); o != types.OriginTypeAwsKms {
+		k.Origin = o
+	}
+	if aws.ToBool(in.MultiRegion) {
+		k.ID, k.Multi = newMultiID(), &multi{Primary: s.region}
+	}
+	if in.Policy == nil { // the default policy locks nobody out
+		return k, nil
+	}
+	return k, checkPolicy(ctx, k, k.Policy, in.BypassPolicyLockoutSafetyCheck)
+}
+
+// firstMaterial makes what the key seals with from the start; nil if it waits for
+// imported material.
+func (k *key) firstMaterial() (*material, error) {
+	if k.origin() == types.OriginTypeExternal {
+		k.Awaited = 1
+		return nil, nil //nolint:nilnil // such a key has none
+	}
+	m, err := newMaterial(k)
+	if err != nil {
+		return nil, err
+	}
+	k.MaterialID = m.MaterialID
+	return m, nil
 }
 
 // checkNew refuses what a key cannot be, here or at all.
@@ -62,14 +94,11 @@ func checkNew(in *kms.CreateKeyInput) error {
 	if !spec.Known() {
 		return unsupported("The key spec %s is not supported here.", spec)
 	}
-	if in.Origin != "" && in.Origin != types.OriginTypeAwsKms {
-		return unsupported("The key origin %s is not supported here.", in.Origin)
+	if originOf(in) == types.OriginTypeExternal && !spec.Importable() {
+		return unsupported("Key material of key spec %s cannot be imported.", spec)
 	}
-	if in.CustomKeyStoreId != nil || in.XksKeyId != nil {
-		return unsupported("Custom key stores are not supported here.")
-	}
-	if aws.ToBool(in.MultiRegion) {
-		return unsupported("Multi-Region keys are not supported here.")
+	if err := checkPlace(in); err != nil {
+		return err
 	}
 	if in.KeyUsage == "" && spec != seal.SymmetricDefault {
 		return invalid("You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys.")
@@ -89,6 +118,13 @@ func specOf(in *kms.CreateKeyInput) seal.Spec {
 	default:
 		return seal.SymmetricDefault
 	}
+}
+
+func originOf(in *kms.CreateKeyInput) types.OriginType {
+	if in.Origin == "" {
+		return types.OriginTypeAwsKms
+	}
+	return in.Origin
 }
 
 func usageOf(in *kms.CreateKeyInput) seal.Usage {
@@ -180,8 +216,8 @@ func (s *Service) ListKeys(ctx context.Context, in *kms.ListKeysInput) (*kms.Lis
 // UpdateKeyDescription replaces a key's description.
 func (s *Service) UpdateKeyDescription(ctx context.Context, in *kms.UpdateKeyDescriptionInput) (*kms.UpdateKeyDescriptionOutput, error) {
 	_, err := s.edit(ctx, in.KeyId, func(_ *store.Tx, k *key) error {
-		if k.pending() {
-			return k.isPending()
+		if err := k.leaving(); err != nil {
+			return err
 		}
 		k.Description = aws.ToString(in.Description)
 		return nil
@@ -196,22 +232,41 @@ func (s *Service) UpdateKeyDescription(ctx context.Context, in *kms.UpdateKeyDes
 func (k *key) metadata() *types.KeyMetadata {
 	m := &types.KeyMetadata{
 		AWSAccountId: &k.Account, KeyId: &k.ID, Arn: aws.String(k.arn()), CreationDate: &k.Created,
-		Description: &k.Description, Enabled: !k.Disabled && !k.pending(), KeyState: k.state(),
+		Description: &k.Description, Enabled: k.state() == types.KeyStateEnabled, KeyState: k.state(),
 		KeySpec: types.KeySpec(k.Spec), CustomerMasterKeySpec: types.CustomerMasterKeySpec(k.Spec),
 		KeyUsage: types.KeyUsageType(k.Usage), KeyManager: types.KeyManagerTypeCustomer,
-		Origin: types.OriginTypeAwsKms, MultiRegion: aws.Bool(false),
+		Origin: k.origin(), MultiRegion: aws.Bool(k.Multi != nil),
 	}
 	if k.managed() {
 		m.KeyManager = types.KeyManagerTypeAws
 	}
-	if k.Spec == seal.SymmetricDefault {
+	if k.symmetric() && k.MaterialID != "" && !k.lies() {
 		m.CurrentKeyMaterialId = &k.MaterialID
 	}
-	if k.pending() {
+	switch {
+	case k.Window != 0:
+		m.PendingDeletionWindowInDays = &k.Window
+	case k.pending():
 		m.DeletionDate = &k.DeletionAt
 	}
+	if k.Multi != nil {
+		m.MultiRegionConfiguration = k.configuration()
+	}
+	k.custody(m)
+	k.expiration(m)
 	k.algorithms(m)
 	return m
+}
+
+// expiration tells of imported material whether it will be taken away.
+func (k *key) expiration(m *types.KeyMetadata) {
+	if k.origin() != types.OriginTypeExternal || k.Awaited > 0 {
+		return
+	}
+	m.ExpirationModel = types.ExpirationModelTypeKeyMaterialDoesNotExpire
+	if !k.Expires.IsZero() {
+		m.ExpirationModel, m.ValidTo = types.ExpirationModelTypeKeyMaterialExpires, &k.Expires
+	}
 }
 
 // algorithms lists what a key of this spec and usage can do.
@@ -235,17 +290,6 @@ func convert[To, From ~string](list []From) []To {
 		out = append(out, To(v))
 	}
 	return out
-}
-
-func (k *key) state() types.KeyState {
-	switch {
-	case k.pending():
-		return types.KeyStatePendingDeletion
-	case k.Disabled:
-		return types.KeyStateDisabled
-	default:
-		return types.KeyStateEnabled
-	}
 }
 
 // day is how a deletion window is counted.

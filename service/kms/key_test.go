@@ -122,9 +122,8 @@ func TestCreateKeyErrors(t *testing.T) {
 		},
 		{"unknown spec", "ValidationException: 1 validation error detected: Value 'RSA_1024' at 'keySpec'", kms.CreateKeyInput{KeySpec: "RSA_1024"}},
 		{"SM2", "UnsupportedOperationException: ", kms.CreateKeyInput{KeySpec: "SM2", KeyUsage: "SIGN_VERIFY"}},
-		{"external origin", "UnsupportedOperationException: ", kms.CreateKeyInput{Origin: "EXTERNAL"}},
-		{"custom key store", "UnsupportedOperationException: ", kms.CreateKeyInput{CustomKeyStoreId: aws.String("cks-1234567890abcdef0")}},
-		{"multi-Region", "UnsupportedOperationException: ", kms.CreateKeyInput{MultiRegion: aws.Bool(true)}},
+		{"material that cannot be imported", "UnsupportedOperationException: ", kms.CreateKeyInput{Origin: "EXTERNAL", KeySpec: "ML_DSA_44", KeyUsage: "SIGN_VERIFY"}},
+		{"custom key store", "ValidationException: ", kms.CreateKeyInput{CustomKeyStoreId: aws.String("cks-1234567890abcdef0")}},
 		{"no policy document", "MalformedPolicyDocumentException: ", kms.CreateKeyInput{Policy: aws.String("{")}},
 		{
 			"reserved tag", "TagException: Tags beginning with aws: are reserved",

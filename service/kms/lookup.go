@@ -113,6 +113,9 @@ func (r reference) get(tx *store.Tx) (*key, error) {
 	if k.gone(tx.Now()) {
 		return nil, store.ErrNotFound
 	}
+	if k.lies() {
+		return k.placed(tx)
+	}
 	return k, nil
 }
 
@@ -127,6 +130,15 @@ func (s *Service) find(ctx context.Context, given *string) (*key, error) {
 		if id, ok := wire.CallFrom(ctx).Pinned(s.arn(r)); ok {
 			r = reference{account: r.account, id: id}
 		}
+	}
+	return s.read(ctx, r)
+}
+
+// findKey is find for operations that take no alias.
+func (s *Service) findKey(ctx context.Context, given *string) (*key, error) {
+	r, err := s.parseKey(ctx, *given)
+	if err != nil {
+		return nil, err
 	}
 	return s.read(ctx, r)
 }

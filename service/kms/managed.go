@@ -69,7 +69,8 @@ func (s *Service) createManaged(ctx context.Context, account, service string) er
 		Description: "Default key that protects my " + managedKeys[service].protects + " when no other key is defined",
 		Policy:      managedPolicy(account, s.region, service),
 	}
-	m, err := newMaterial(k)
+	k.Rotation = &rotation{Enabled: true, Days: usualPeriod, Next: k.Created.Add(usualPeriod * day)}
+	m, err := k.firstMaterial()
 	if err != nil {
 		return err
 	}
@@ -86,6 +87,7 @@ func (s *Service) createManaged(ctx context.Context, account, service string) er
 	if errors.Is(err, store.ErrExists) { // another call was first
 		return nil
 	}
+	s.wake()
 	return err
 }
 

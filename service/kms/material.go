@@ -8,6 +8,20 @@ import (
 	"github.com/garrison-cloud/garrison/internal/store"
 )
 
+// material is what a key seals and signs with. It has a table of its own, so
+// that nothing that reads a key's description ever holds it.
+type material struct {
+	Account    string    `cbor:"1,keyasint"`
+	KeyID      string    `cbor:"2,keyasint"`
+	MaterialID string    `cbor:"3,keyasint"`
+	Spec       seal.Spec `cbor:"4,keyasint"`
+	Bytes      []byte    `cbor:"5,keyasint"`
+}
+
+var materialRows = store.NewTable("kms.material",
+	func(m *material) store.Key { return store.K(m.Account, m.KeyID, m.MaterialID) },
+	store.Unwatched[material]())
+
 // hotMaterials is about how many parsed materials are kept at hand.
 const hotMaterials = 4096
 
@@ -20,30 +34,38 @@ type materials = recent.Map[materialName, *seal.Material]
 
 type materialName struct{ account, keyID, materialID string }
 
-// newMaterial makes material for k, and names it in k.
+// newMaterial makes material for k. It is not yet the one that k seals with.
 func newMaterial(k *key) (*material, error) {
 	m, err := seal.Generate(k.Spec)
 	if err != nil {
 		return nil, err
 	}
-	b, err := m.Bytes()
+	return k.materialOf(m)
+}
+
+// materialOf is the row of m as material of k.
+func (k *key) materialOf(m *seal.Material) (*material, error) {
+	id, err := materialID(k, m)
 	if err != nil {
 		return nil, err
 	}
-	if k.MaterialID, err = materialID(k, m); err != nil {
-		return nil, err
-	}
-	return &material{Account: k.Account, KeyID: k.ID, MaterialID: k.MaterialID, Spec: k.Spec, Bytes: b}, nil
+	b, err := m.Bytes()
+	return &material{Account: k.Account, KeyID: k.ID, MaterialID: id, Spec: k.Spec, Bytes: b}, err
 }
 
 // materialID names material. A symmetric key's name is derived from it, as the
 // API shows it; of others there is ever only one.
 func materialID(k *key, m *seal.Material) (string, error) {
-	if k.Spec != seal.SymmetricDefault {
+	if !k.symmetric() {
 		return k.ID, nil
 	}
 	id, err := m.ID(k.ID)
 	return id.String(), err
+}
+
+// forget erases parsed material that is no longer to be used.
+func (s *Service) forget(k *key, id string) {
+	s.materials.Forget(materialName{k.Account, k.ID, id}, (*seal.Material).Erase)
 }
 
 // material returns the key's material of that id, ready to be used.
@@ -78,6 +100,9 @@ func (s *Service) use(ctx context.Context, given *string, u seal.Usage, operatio
 	}
 	if err := k.usable(u, operation); err != nil {
 		return nil, nil, err
+	}
+	if k.lies() {
+		return s.useKept(ctx, k)
 	}
 	m, err := s.material(ctx, k, k.MaterialID)
 	return k, m, err

@@ -9,6 +9,7 @@ import (
 	"github.com/garrison-cloud/garrison/engine/seal"
 	"github.com/garrison-cloud/garrison/internal/clock"
 	"github.com/garrison-cloud/garrison/internal/recent"
+	"github.com/garrison-cloud/garrison/internal/relay"
 	"github.com/garrison-cloud/garrison/internal/store"
 	"github.com/garrison-cloud/garrison/internal/wire"
 )
@@ -18,6 +19,16 @@ type Config struct {
 	DB     *store.DB
 	Clock  clock.Clock
 	Region string
+	// Uses knows when keys were last used, and Events keeps what the service does by
+	// itself.
+	Uses   Uses
+	Events Events
+	// Quotas holds callers to AWS's request rates.
+	Quotas bool
+	// Relay carries what multi-Region keys have to tell each other.
+	Relay Relay
+	// Outside is for custom key stores; empty lets there be external ones only.
+	Outside Outside
 }
 
 // Service implements the KMS API of one Region. Its methods are safe for
@@ -26,22 +37,44 @@ type Service struct {
 	db        *store.DB
 	clock     clock.Clock
 	region    string
+	relay     Relay
+	uses      Uses
+	quotas    *quotas // nil for no quotas
+	events    Events
 	materials *materials
-	// changed wakes Run when a deletion was scheduled or cancelled; it has room
-	// for one.
+	outside   Outside
+	keepers   keepers
+	// connects wakes Run when a custom key store is to be connected; it has room for
+	// one.
+	connects chan struct{}
+	// changed wakes Run when something was planned or called off; it has room for
+	// one.
 	changed chan struct{}
 }
 
 // New returns a Service that keeps its keys in c.DB.
 func New(c Config) *Service {
-	return &Service{
-		db: c.DB, clock: c.Clock, region: c.Region,
+	s := &Service{
+		db: c.DB, clock: c.Clock, region: c.Region, relay: c.Relay, uses: c.Uses, events: c.Events,
 		materials: recent.New[materialName, *seal.Material](hotMaterials), changed: make(chan struct{}, 1),
+		outside: c.Outside, keepers: keepers{open: map[storeName]*opening{}}, connects: make(chan struct{}, 1),
 	}
+	if c.Quotas {
+		s.quotas = newQuotas(c.Clock)
+	}
+	s.relay.Handle(relayTopic, relay.Handler{Apply: s.receive, Applied: s.wake})
+	return s
 }
 
 // Operations lists what the service serves, grouped by noun.
 func (s *Service) Operations() []wire.Operation {
+	if s.quotas != nil {
+		return s.limited(s.operations())
+	}
+	return s.operations()
+}
+
+func (s *Service) operations() []wire.Operation {
 	return []wire.Operation{
 		wire.Op(s.onCreateKey, s.CreateKey),
 		wire.Op(s.onDescribeKey, s.DescribeKey),
@@ -51,6 +84,26 @@ func (s *Service) Operations() []wire.Operation {
 		wire.Op(s.onDisableKey, s.DisableKey),
 		wire.Op(s.onScheduleKeyDeletion, s.ScheduleKeyDeletion),
 		wire.Op(s.onCancelKeyDeletion, s.CancelKeyDeletion),
+
+		wire.Op(s.onEnableKeyRotation, s.EnableKeyRotation),
+		wire.Op(s.onDisableKeyRotation, s.DisableKeyRotation),
+		wire.Op(s.onGetKeyRotationStatus, s.GetKeyRotationStatus),
+		wire.Op(s.onRotateKeyOnDemand, s.RotateKeyOnDemand),
+		wire.Op(s.onListKeyRotations, s.ListKeyRotations),
+
+		wire.Op(s.onGetParametersForImport, s.GetParametersForImport),
+		wire.Op(s.onImportKeyMaterial, s.ImportKeyMaterial),
+		wire.Op(s.onDeleteImportedKeyMaterial, s.DeleteImportedKeyMaterial),
+
+		wire.Op(s.onReplicateKey, s.ReplicateKey),
+		wire.Op(s.onUpdatePrimaryRegion, s.UpdatePrimaryRegion),
+
+		wire.Op(s.onCreateCustomKeyStore, s.CreateCustomKeyStore),
+		wire.Op(s.onDescribeCustomKeyStores, s.DescribeCustomKeyStores),
+		wire.Op(s.onUpdateCustomKeyStore, s.UpdateCustomKeyStore),
+		wire.Op(s.onDeleteCustomKeyStore, s.DeleteCustomKeyStore),
+		wire.Op(s.onConnectCustomKeyStore, s.ConnectCustomKeyStore),
+		wire.Op(s.onDisconnectCustomKeyStore, s.DisconnectCustomKeyStore),
 
 		wire.Op(s.onCreateAlias, s.CreateAlias),
 		wire.Op(s.onUpdateAlias, s.UpdateAlias),
@@ -71,20 +124,21 @@ func (s *Service) Operations() []wire.Operation {
 		wire.Op(s.onUntagResource, s.UntagResource),
 		wire.Op(s.onListResourceTags, s.ListResourceTags),
 
-		wire.Op(s.onEncrypt, s.Encrypt, wire.ReadOnly),
-		wire.Op(s.onDecrypt, s.Decrypt, wire.ReadOnly),
-		wire.Op(s.onReEncrypt, s.ReEncrypt, wire.ReadOnly),
-		wire.Op(s.onGenerateDataKey, s.GenerateDataKey, wire.ReadOnly),
-		wire.Op(s.onGenerateDataKeyWithoutPlaintext, s.GenerateDataKeyWithoutPlaintext, wire.ReadOnly),
-		wire.Op(s.onGenerateDataKeyPair, s.GenerateDataKeyPair, wire.ReadOnly),
-		wire.Op(s.onGenerateDataKeyPairWithoutPlaintext, s.GenerateDataKeyPairWithoutPlaintext, wire.ReadOnly),
+		wire.Op(s.onEncrypt, s.Encrypt, wire.ReadOnly, wire.Uses),
+		wire.Op(s.onDecrypt, s.Decrypt, wire.ReadOnly, wire.Uses),
+		wire.Op(s.onReEncrypt, s.ReEncrypt, wire.ReadOnly, wire.Uses),
+		wire.Op(s.onGenerateDataKey, s.GenerateDataKey, wire.ReadOnly, wire.Uses),
+		wire.Op(s.onGenerateDataKeyWithoutPlaintext, s.GenerateDataKeyWithoutPlaintext, wire.ReadOnly, wire.Uses),
+		wire.Op(s.onGenerateDataKeyPair, s.GenerateDataKeyPair, wire.ReadOnly, wire.Uses),
+		wire.Op(s.onGenerateDataKeyPairWithoutPlaintext, s.GenerateDataKeyPairWithoutPlaintext, wire.ReadOnly, wire.Uses),
 		wire.Op(s.onGenerateRandom, s.GenerateRandom, wire.ReadOnly),
 
-		wire.Op(s.onSign, s.Sign, wire.ReadOnly),
-		wire.Op(s.onVerify, s.Verify, wire.ReadOnly),
-		wire.Op(s.onGenerateMac, s.GenerateMac, wire.ReadOnly),
-		wire.Op(s.onVerifyMac, s.VerifyMac, wire.ReadOnly),
-		wire.Op(s.onDeriveSharedSecret, s.DeriveSharedSecret, wire.ReadOnly),
+		wire.Op(s.onSign, s.Sign, wire.ReadOnly, wire.Uses),
+		wire.Op(s.onVerify, s.Verify, wire.ReadOnly, wire.Uses),
+		wire.Op(s.onGenerateMac, s.GenerateMac, wire.ReadOnly, wire.Uses),
+		wire.Op(s.onVerifyMac, s.VerifyMac, wire.ReadOnly, wire.Uses),
+		wire.Op(s.onDeriveSharedSecret, s.DeriveSharedSecret, wire.ReadOnly, wire.Uses),
 		wire.Op(s.onGetPublicKey, s.GetPublicKey),
+		wire.Op(s.onGetKeyLastUsage, s.GetKeyLastUsage),
 	}
 }

@@ -47,8 +47,8 @@ func (s *Service) TagResource(ctx context.Context, in *kms.TagResourceInput) (*k
 		return nil, err
 	}
 	_, err = s.edit(ctx, in.KeyId, func(_ *store.Tx, k *key) error {
-		if k.pending() {
-			return k.isPending()
+		if err := k.leaving(); err != nil {
+			return err
 		}
 		if k.Tags == nil {
 			k.Tags = map[string]string{}
@@ -68,8 +68,8 @@ func (s *Service) TagResource(ctx context.Context, in *kms.TagResourceInput) (*k
 // UntagResource takes tags away. One that is not there is no error.
 func (s *Service) UntagResource(ctx context.Context, in *kms.UntagResourceInput) (*kms.UntagResourceOutput, error) {
 	_, err := s.edit(ctx, in.KeyId, func(_ *store.Tx, k *key) error {
-		if k.pending() {
-			return k.isPending()
+		if err := k.leaving(); err != nil {
+			return err
 		}
 		for _, name := range in.TagKeys {
 			delete(k.Tags, name)

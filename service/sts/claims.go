@@ -35,6 +35,10 @@ type claims struct {
 	Given          given  `cbor:"13,keyasint"`
 	// MFA tells that a second factor was verified for the session.
 	MFA bool `cbor:"14,keyasint,omitempty"`
+	// Provider is the OpenID Connect provider that vouched for the session's first
+	// caller, Federated what condition keys tell of that caller ever after.
+	Provider  string              `cbor:"15,keyasint,omitempty"`
+	Federated map[string][]string `cbor:"16,keyasint,omitempty"`
 }
 
 // An issuer is what the credentials were derived from.
@@ -77,7 +81,7 @@ func parseClaims(plain []byte) (*claims, error) {
 // principal is who acts with the credentials.
 func (c *claims) principal(accessKeyID string) *authz.Principal {
 	return &authz.Principal{
-		Principal:   iam.Principal{Kind: c.Kind, ARN: c.ARN, Account: c.Account, ID: c.ID, RoleARN: c.RoleARN},
+		Principal:   iam.Principal{Kind: c.Kind, ARN: c.ARN, Account: c.Account, ID: c.ID, RoleARN: c.RoleARN, Provider: c.Provider},
 		Name:        c.Name,
 		AccessKeyID: accessKeyID,
 		Tags:        overlay(c.Tags, c.Given.Tags),
@@ -85,7 +89,7 @@ func (c *claims) principal(accessKeyID string) *authz.Principal {
 			IssuerKind: c.Issuer.Kind, IssuerARN: c.Issuer.ARN, IssuerID: c.Issuer.ID, IssuerName: c.Issuer.Name,
 			Created: time.Unix(c.Created, 0).UTC(), Expires: time.Unix(c.Expires, 0).UTC(),
 			MFA: c.MFA, SourceIdentity: c.SourceIdentity,
-			Policies: c.Given.Policies, Tags: c.Given.Tags, Transitive: c.Given.Transitive,
+			Policies: c.Given.Policies, Tags: c.Given.Tags, Transitive: c.Given.Transitive, Federated: c.Federated,
 		},
 	}
 }

@@ -2,6 +2,8 @@
 // roles, users and federated users, for all accounts and Regions. It keeps no
 // session: a session token carries, sealed, all that the session is. It refuses
 // whom a role's trust policy does not let in, and tells nobody which roles exist.
+// Users of identity providers come without a signature: their tokens are verified
+// before anything else is looked at.
 //
 //	AssumeRole → claims → sealed token;  token (each call) → cache or unseal → Principal
 package sts
@@ -10,6 +12,7 @@ import (
 	"context"
 	"sync/atomic"
 
+	"github.com/garrison-cloud/garrison/engine/federation"
 	"github.com/garrison-cloud/garrison/internal/authz"
 	"github.com/garrison-cloud/garrison/internal/clock"
 	"github.com/garrison-cloud/garrison/internal/recent"
@@ -27,6 +30,8 @@ type Config struct {
 	Roles    Roles
 	// Devices verify second factors; nil refuses them all.
 	Devices Devices
+	// Providers are the identity providers that accounts trust; nil is none.
+	Providers Providers
 	// RootMayAssume lets an account's root assume the roles that trust it, which
 	// AWS forbids. It is for development servers, where every caller is a root.
 	RootMayAssume bool
@@ -47,6 +52,15 @@ type Devices interface {
 	VerifyMFA(ctx context.Context, p *authz.Principal, serial, code string) error
 }
 
+// Providers are the identity providers that accounts trust. Both methods fail with
+// store.ErrNotFound.
+type Providers interface {
+	// OIDCProvider returns the account's provider whose tokens have that issuer.
+	OIDCProvider(ctx context.Context, account, issuer string) (*federation.OIDCProvider, error)
+	// SAMLProvider returns the metadata of the account's provider of that ARN.
+	SAMLProvider(ctx context.Context, account, provider string) (*federation.Metadata, error)
+}
+
 // Service implements the STS API for all Regions. Its methods are safe for
 // concurrent use.
 type Service struct {
@@ -55,6 +69,8 @@ type Service struct {
 	compiler      *authz.Compiler
 	roles         Roles
 	devices       Devices
+	providers     Providers
+	issuers       *issuers
 	rootMayAssume bool
 	keys          atomic.Pointer[keyring]
 	sessions      *cache
@@ -63,7 +79,8 @@ type Service struct {
 // New returns a Service that keeps its sealing keys in c.DB.
 func New(c Config) *Service {
 	s := &Service{
-		db: c.DB, clock: c.Clock, compiler: c.Compiler, roles: c.Roles, devices: c.Devices, rootMayAssume: c.RootMayAssume,
+		db: c.DB, clock: c.Clock, compiler: c.Compiler, roles: c.Roles, devices: c.Devices,
+		providers: c.Providers, issuers: newIssuers(c.Clock), rootMayAssume: c.RootMayAssume,
 		sessions: recent.New[credentials, *session](openSessions),
 	}
 	s.keys.Store(&keyring{})
@@ -75,6 +92,8 @@ func New(c Config) *Service {
 func (s *Service) Operations() []wire.Operation {
 	return []wire.Operation{
 		wire.Op(s.onRole, s.AssumeRole, wire.Answered),
+		wire.Op(s.onWebIdentity, s.AssumeRoleWithWebIdentity, wire.Answered, wire.Anonymous),
+		wire.Op(s.onSAML, s.AssumeRoleWithSAML, wire.Answered, wire.Anonymous),
 
 		wire.Op(s.onSession, s.GetSessionToken, wire.Answered),
 		wire.Op(s.onFederation, s.GetFederationToken, wire.Answered),

@@ -4,6 +4,9 @@ package model
 
 import _ "embed" // the tables
 
+//go:embed accessanalyzer.table
+var accessanalyzerTable string
+
 //go:embed account.table
 var accountTable string
 
@@ -12,6 +15,9 @@ var cloudtrailTable string
 
 //go:embed cloudwatch.table
 var cloudwatchTable string
+
+//go:embed cloudwatchlogs.table
+var cloudwatchlogsTable string
 
 //go:embed ec2.table
 var ec2Table string
@@ -22,19 +28,41 @@ var iamTable string
 //go:embed kms.table
 var kmsTable string
 
+//go:embed lambda.table
+var lambdaTable string
+
 //go:embed s3.table
 var s3Table string
+
+//go:embed secretsmanager.table
+var secretsmanagerTable string
+
+//go:embed sns.table
+var snsTable string
+
+//go:embed sqs.table
+var sqsTable string
+
+//go:embed ssm.table
+var ssmTable string
 
 //go:embed sts.table
 var stsTable string
 
 var tables = map[string]string{
-	"account":    accountTable,
-	"cloudtrail": cloudtrailTable,
-	"cloudwatch": cloudwatchTable,
-	"ec2":        ec2Table,
-	"iam":        iamTable,
-	"kms":        kmsTable,
-	"s3":         s3Table,
-	"sts":        stsTable,
+	"accessanalyzer": accessanalyzerTable,
+	"account":        accountTable,
+	"cloudtrail":     cloudtrailTable,
+	"cloudwatch":     cloudwatchTable,
+	"cloudwatchlogs": cloudwatchlogsTable,
+	"ec2":            ec2Table,
+	"iam":            iamTable,
+	"kms":            kmsTable,
+	"lambda":         lambdaTable,
+	"s3":             s3Table,
+	"secretsmanager": secretsmanagerTable,
+	"sns":            snsTable,
+	"sqs":            sqsTable,
+	"ssm":            ssmTable,
+	"sts":            stsTable,
 }

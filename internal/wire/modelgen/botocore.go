@@ -86,7 +86,10 @@ func load(data string, src source) (*service, error) {
 		return nil, err
 	}
 	s := service{pkg: src.pkg}
-	return &s, json.Unmarshal(b, &s)
+	if err := json.Unmarshal(b, &s); err != nil {
+		return nil, err
+	}
+	return &s, s.amend()
 }
 
 func read(path string) (_ []byte, err error) {

@@ -24,13 +24,20 @@ type source struct{ pkg, botocore string }
 
 // services are those that get a table. One line more is one service more.
 var services = []source{
+	{"accessanalyzer", "accessanalyzer"},
 	{"account", "account"},
 	{"cloudtrail", "cloudtrail"},
 	{"cloudwatch", "cloudwatch"},
+	{"cloudwatchlogs", "logs"},
 	{"ec2", "ec2"},
 	{"iam", "iam"},
 	{"kms", "kms"},
+	{"lambda", "lambda"},
 	{"s3", "s3"},
+	{"secretsmanager", "secretsmanager"},
+	{"sns", "sns"},
+	{"sqs", "sqs"},
+	{"ssm", "ssm"},
 	{"sts", "sts"},
 }
 
