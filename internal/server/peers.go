@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -28,10 +29,8 @@ func (c *Config) checkPeers() error {
 		if !regionForm.MatchString(region) {
 			return fmt.Errorf("--peer: %q is not a Region's name, such as eu-west-1", region)
 		}
-		for _, own := range c.Regions {
-			if own == region {
-				return fmt.Errorf("--peer: %s is served by this process itself", region)
-			}
+		if slices.Contains(c.Regions, region) {
+			return fmt.Errorf("--peer: %s is served by this process itself", region)
 		}
 	}
 	if c.peered() && c.PeerSecret == "" {

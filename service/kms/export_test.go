@@ -56,8 +56,8 @@ func (s *Service) GrantIDs(ctx context.Context, account string) ([]string, error
 	return ids, err
 }
 
-// DestroyDue destroys the keys that are due.
-func (s *Service) DestroyDue(ctx context.Context) error {
-	_, err := s.doDeletions(ctx)
+// DoDue does what is due.
+func (s *Service) DoDue(ctx context.Context) error {
+	_, err := s.worker.Do(ctx)
 	return err
 }

@@ -270,7 +270,7 @@ func TestGrantsEndWithTheirKey(t *testing.T) {
 	}
 	mustCall[kms.ScheduleKeyDeletionOutput](t, d, by(account), &kms.ScheduleKeyDeletionInput{KeyId: keys[0].KeyId})
 	d.clock.Advance(30 * day)
-	if err := d.service.DestroyDue(t.Context()); err != nil {
+	if err := d.service.DoDue(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	left, err := d.service.GrantIDs(t.Context(), account)

@@ -3,6 +3,7 @@ package kms
 import (
 	"context"
 	"encoding/json"
+	"maps"
 
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
@@ -49,9 +50,7 @@ type Events interface {
 // record notes in the transaction what was done to a key with no call to answer.
 func (s *Service) record(tx *store.Tx, k *key, name string, details map[string]string) error {
 	d := map[string]string{"keyId": k.ID}
-	for n, v := range details {
-		d[n] = v
-	}
+	maps.Copy(d, details)
 	b, err := json.Marshal(d)
 	if err != nil {
 		return err

@@ -238,7 +238,8 @@ func (k *key) acknowledge(tx *store.Tx) error {
 // takeOver makes the key the primary that all others heard it is.
 func (k *key) takeOver(tx *store.Tx) error {
 	if !k.DeletionAt.IsZero() { // a primary outlives its replicas
-		k.Window, k.DeletionAt = max(1, int32(k.DeletionAt.Sub(tx.Now())/day)), time.Time{}
+		days := min(maxWindow, max(1, k.DeletionAt.Sub(tx.Now())/day))
+		k.Window, k.DeletionAt = int32(days), time.Time{}
 	}
 	h, err := k.history(tx)
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
-	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 
 	"github.com/garrison-cloud/garrison/engine/seal"
 )
@@ -63,6 +62,6 @@ func (s *Service) DeriveSharedSecret(ctx context.Context, in *kms.DeriveSharedSe
 	}
 	return &kms.DeriveSharedSecretOutput{
 		KeyId: aws.String(k.arn()), SharedSecret: secret,
-		KeyAgreementAlgorithm: in.KeyAgreementAlgorithm, KeyOrigin: types.OriginTypeAwsKms,
+		KeyAgreementAlgorithm: in.KeyAgreementAlgorithm, KeyOrigin: k.origin(),
 	}, nil
 }

@@ -8,6 +8,7 @@ package kms
 import (
 	"github.com/garrison-cloud/garrison/engine/seal"
 	"github.com/garrison-cloud/garrison/internal/clock"
+	"github.com/garrison-cloud/garrison/internal/jobs"
 	"github.com/garrison-cloud/garrison/internal/recent"
 	"github.com/garrison-cloud/garrison/internal/relay"
 	"github.com/garrison-cloud/garrison/internal/store"
@@ -47,21 +48,20 @@ type Service struct {
 	// connects wakes Run when a custom key store is to be connected; it has room for
 	// one.
 	connects chan struct{}
-	// changed wakes Run when something was planned or called off; it has room for
-	// one.
-	changed chan struct{}
+	worker   *jobs.Worker
 }
 
 // New returns a Service that keeps its keys in c.DB.
 func New(c Config) *Service {
 	s := &Service{
 		db: c.DB, clock: c.Clock, region: c.Region, relay: c.Relay, uses: c.Uses, events: c.Events,
-		materials: recent.New[materialName, *seal.Material](hotMaterials), changed: make(chan struct{}, 1),
-		outside: c.Outside, keepers: keepers{open: map[storeName]*opening{}}, connects: make(chan struct{}, 1),
+		materials: recent.New[materialName, *seal.Material](hotMaterials),
+		outside:   c.Outside, keepers: keepers{open: map[storeName]*opening{}}, connects: make(chan struct{}, 1),
 	}
 	if c.Quotas {
 		s.quotas = newQuotas(c.Clock)
 	}
+	s.worker = s.duties()
 	s.relay.Handle(relayTopic, relay.Handler{Apply: s.receive, Applied: s.wake})
 	return s
 }
