@@ -25,6 +25,7 @@ import (
 	"github.com/garrison-cloud/garrison/service/kms"
 	"github.com/garrison-cloud/garrison/service/s3"
 	"github.com/garrison-cloud/garrison/service/secretsmanager"
+	"github.com/garrison-cloud/garrison/service/ssm"
 	"github.com/garrison-cloud/garrison/service/sts"
 )
 
@@ -81,7 +82,8 @@ func buildServices(c *Config, st *storage) (*services, error) {
 func (s *services) buildRegion(c *Config, region string, local, shared *room) error {
 	keys := kms.New(kms.Config{DB: local.db, Clock: c.Clock, Region: region, Relay: local.relay, Uses: s.uses, Events: local.log, Quotas: c.Quotas, Outside: c.Outside})
 	held := secretsmanager.New(secretsmanager.Config{DB: local.db, Clock: c.Clock, Region: region, KMS: inProcessKMS{s}})
-	s.workers = append(s.workers, keys, held)
+	stored := ssm.New(ssm.Config{DB: local.db, Clock: c.Clock, Region: region, Regions: c.Regions, KMS: inProcessKMS{s}, Secrets: inProcessSecrets{s}})
+	s.workers = append(s.workers, keys, held, stored)
 	r := &gateway.Region{Services: map[string]*wire.Service{}, Log: local.log}
 	for name, svc := range map[string]service{
 		"accessanalyzer": accessanalyzer.New(knownActions()),
@@ -93,6 +95,7 @@ func (s *services) buildRegion(c *Config, region string, local, shared *room) er
 		"kms":            keys,
 		"s3":             s3.New(shared.db, region),
 		"secretsmanager": held,
+		"ssm":            stored,
 		"sts":            s.sts,
 	} {
 		w, err := wire.NewService(name, svc.Operations(), unionsOf(svc)...)

@@ -41,6 +41,10 @@ func TestOIDCProvider(t *testing.T) {
 		t.Errorf("tags %v", tags.Tags)
 	}
 	list := must[*iam.ListOpenIDConnectProvidersOutput](t)(c.ListOpenIDConnectProviders(ctx, &iam.ListOpenIDConnectProvidersInput{}))
+	summary := must[*iam.GetAccountSummaryOutput](t)(c.GetAccountSummary(ctx, &iam.GetAccountSummaryInput{})).SummaryMap
+	if got, want := int(summary["Providers"]), len(list.OpenIDConnectProviderList); got != want {
+		t.Errorf("the summary counts %d providers, want %d", got, want)
+	}
 	if len(list.OpenIDConnectProviderList) != 1 || *list.OpenIDConnectProviderList[0].Arn != *provider {
 		t.Errorf("list %v", list.OpenIDConnectProviderList)
 	}

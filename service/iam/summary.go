@@ -19,17 +19,12 @@ func (s *Service) GetAccountSummary(ctx context.Context, _ *iam.GetAccountSummar
 	account := wire.CallFrom(ctx).Account()
 	out := limits()
 	err := s.db.View(ctx, func(tx *store.Tx) error {
-		for key, noun := range map[types.SummaryKeyType]string{
-			types.SummaryKeyTypeUsers: users.noun, types.SummaryKeyTypeGroups: groups.noun, "Roles": roles.noun,
-			types.SummaryKeyTypePolicies: policyNoun, types.SummaryKeyTypePolicyVersionsInUse: versionNoun,
-			"InstanceProfiles": instanceProfileNoun, types.SummaryKeyTypeMFADevices: mfaNoun,
-			types.SummaryKeyTypeMFADevicesInUse: mfaInUseNoun, types.SummaryKeyTypeServerCertificates: serverCertificateNoun,
-		} {
-			t, err := counted(tx, account, noun)
+		for _, sum := range summed {
+			t, err := counted(tx, account, sum.noun)
 			if err != nil {
 				return err
 			}
-			out[string(key)] = int32(t.Count) //nolint:gosec // quotas are far below the type's limit
+			out[string(sum.key)] += int32(t.Count) //nolint:gosec // quotas are far below the type's limit
 		}
 		row, err := accountIn(tx, account, s.now())
 		if err != nil {
@@ -47,6 +42,24 @@ func (s *Service) GetAccountSummary(ctx context.Context, _ *iam.GetAccountSummar
 		return nil
 	})
 	return &iam.GetAccountSummaryOutput{SummaryMap: out}, err
+}
+
+// summed are the nouns that each number of the summary counts.
+var summed = []struct {
+	key  types.SummaryKeyType
+	noun string
+}{
+	{types.SummaryKeyTypeUsers, users.noun},
+	{types.SummaryKeyTypeGroups, groups.noun},
+	{"Roles", roles.noun},
+	{types.SummaryKeyTypePolicies, policyNoun},
+	{types.SummaryKeyTypePolicyVersionsInUse, versionNoun},
+	{"InstanceProfiles", instanceProfileNoun},
+	{types.SummaryKeyTypeMFADevices, mfaNoun},
+	{types.SummaryKeyTypeMFADevicesInUse, mfaInUseNoun},
+	{types.SummaryKeyTypeServerCertificates, serverCertificateNoun},
+	{"Providers", oidcNoun},
+	{"Providers", samlNoun},
 }
 
 // limits are the quotas of the summary, and its facts that are 0 for every
