@@ -109,8 +109,12 @@ func TestImportKinds(t *testing.T) {
 		spec  types.KeySpec
 		usage types.KeyUsageType
 	}{
-		{"HMAC_256", "GENERATE_VERIFY_MAC"}, {"ECC_NIST_P256", "SIGN_VERIFY"}, {"ECC_NIST_P384", "KEY_AGREEMENT"},
-		{"ECC_NIST_EDWARDS25519", "SIGN_VERIFY"}, {"ECC_SECG_P256K1", "SIGN_VERIFY"}, {"RSA_2048", "ENCRYPT_DECRYPT"},
+		{"HMAC_256", "GENERATE_VERIFY_MAC"},
+		{"ECC_NIST_P256", "SIGN_VERIFY"},
+		{"ECC_NIST_P384", "KEY_AGREEMENT"},
+		{"ECC_NIST_EDWARDS25519", "SIGN_VERIFY"},
+		{"ECC_SECG_P256K1", "SIGN_VERIFY"},
+		{"RSA_2048", "ENCRYPT_DECRYPT"},
 	} {
 		made, err := seal.Generate(seal.Spec(tt.spec))
 		if err != nil {
@@ -166,7 +170,9 @@ func TestImportExpires(t *testing.T) {
 		validTo *time.Time
 		model   types.ExpirationModelType
 	}{
-		{nil, ""}, {aws.Time(s.Clock.Now()), ""}, {aws.Time(s.Clock.Now().Add(366 * day)), ""},
+		{nil, ""},
+		{aws.Time(s.Clock.Now()), ""},
+		{aws.Time(s.Clock.Now().Add(366 * day)), ""},
 		{aws.Time(s.Clock.Now().Add(day)), types.ExpirationModelTypeKeyMaterialDoesNotExpire},
 	} {
 		in.ValidTo, in.ExpirationModel = tt.validTo, tt.model

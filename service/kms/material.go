@@ -2,6 +2,9 @@ package kms
 
 import (
 	"context"
+	"errors"
+
+	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 
 	"github.com/garrison-cloud/garrison/engine/seal"
 	"github.com/garrison-cloud/garrison/internal/recent"
@@ -105,5 +108,8 @@ func (s *Service) use(ctx context.Context, given *string, u seal.Usage, operatio
 		return s.useKept(ctx, k)
 	}
 	m, err := s.material(ctx, k, k.MaterialID)
+	if errors.Is(err, store.ErrNotFound) && k.origin() == types.OriginTypeExternal { // taken away since the key was read
+		err = k.refusal(types.KeyStatePendingImport)
+	}
 	return k, m, err
 }
