@@ -56,6 +56,8 @@ func (e *evaluation) decide() Decision {
 	switch {
 	case e.crossAccount() && reached == notReached:
 		return implicit(Resource)
+	case e.crossAccount() && p.Granted:
+		return e.byGrant(by)
 	case e.crossAccount():
 		return e.byIdentity()
 	case reached == direct, reached == viaRole:
@@ -93,6 +95,18 @@ func (e *evaluation) byResource(r reach, by Decision) Decision {
 	default:
 		return implicit(Resource)
 	}
+}
+
+// byGrant lets another account's principal in that a KMS grant names, without a
+// policy of that account: so service-linked roles, whose policies know no keys,
+// use keys of other accounts (KMS Developer Guide, "Troubleshooting key access":
+// "a grant or IAM policy"; EC2 Auto Scaling User Guide, "Required KMS key policy
+// for use with encrypted volumes"). What limits the principal limits that too.
+func (e *evaluation) byGrant(by Decision) Decision {
+	if d, limited := e.limited(); limited {
+		return d
+	}
+	return by
 }
 
 // byIdentity needs an identity policy that allows, within boundary and session.

@@ -96,6 +96,8 @@ func (w *world) decideByAccounts(r *iam.Request) string {
 		return by
 	case stranger, closeness == 0 && (foreign || w.decides):
 		return none
+	case foreign && w.granted:
+		return cmp.Or(w.limit(r), by)
 	case foreign:
 		return w.decideByIdentity(r)
 	case closeness == 3:

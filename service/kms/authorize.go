@@ -63,7 +63,7 @@ func (s *Service) onReference(ctx context.Context, r reference, p purpose, value
 		if a.key, err = r.get(tx); err != nil {
 			return err
 		}
-		a.standing, err = a.key.standing(tx, call.Principal, &a.purpose)
+		a.standing, err = s.standing(tx, a.key, call.Principal, &a.purpose)
 		return err
 	})
 	t := authz.Target{Type: keyType, Account: r.account, Lookup: a.lookup}

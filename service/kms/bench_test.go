@@ -35,17 +35,24 @@ func BenchmarkDecrypt(b *testing.B) {
 	}
 }
 
-// BenchmarkDecryptGranted decrypts with a key of 1,000 grants.
+// BenchmarkDecryptGranted decrypts by a grant, the key's only one or one of many.
 func BenchmarkDecryptGranted(b *testing.B) {
+	for _, n := range []int{1, 1000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) { decryptGranted(b, n) })
+	}
+}
+
+func decryptGranted(b *testing.B, n int) {
+	b.Helper()
 	d := newDirect(b)
 	key := mustCall[kms.CreateKeyOutput](b, d, by(account), &kms.CreateKeyInput{}).KeyMetadata
-	for i := range 1000 {
+	for i := range n {
 		mustCall[kms.CreateGrantOutput](b, d, by(account), grantTo(key, fmt.Sprint("user", i), "Decrypt"))
 	}
 	blob := mustCall[kms.EncryptOutput](b, d, by(account), &kms.EncryptInput{KeyId: key.KeyId, Plaintext: make([]byte, 32)}).CiphertextBlob
 	in := &kms.DecryptInput{CiphertextBlob: blob}
 	caller := by(account)
-	caller.Principal = &authz.Principal{Principal: iam.Principal{Kind: iam.User, ARN: userARN(account, "user500"), Account: account, ID: "AIDAEXAMPLE"}}
+	caller.Principal = &authz.Principal{Principal: iam.Principal{Kind: iam.User, ARN: userARN(account, fmt.Sprint("user", n/2)), Account: account, ID: "AIDAEXAMPLE"}}
 	b.ReportAllocs()
 	for b.Loop() {
 		mustCall[kms.DecryptOutput](b, d, caller, in)

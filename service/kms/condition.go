@@ -43,6 +43,12 @@ const contextPrefix = "kms:encryptioncontext:"
 
 // lookup gives condition keys their values.
 func (a *asked) lookup(name string) ([]string, bool) {
+	switch name { // deprecated, and the same (KMS Developer Guide, "AWS KMS condition keys")
+	case "kms:customermasterkeyspec":
+		name = "kms:keyspec"
+	case "kms:customermasterkeyusage":
+		name = "kms:keyusage"
+	}
 	for i := range a.values {
 		if a.values[i].name == name {
 			return a.values[i].values, true

@@ -160,7 +160,8 @@ func (p *probe) conditions() []conditionCase {
 func TestConditionKeysAreObeyed(t *testing.T) {
 	t.Parallel()
 	s, root := start(t)
-	for _, tt := range newProbe(t, root).conditions() {
+	p := newProbe(t, root)
+	for _, tt := range append(p.conditions(), p.managing()...) {
 		c := user(t, s, tt.name, `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"kms:*","Resource":"*","Condition":{`+tt.condition+`}}}`)
 		if tt.refused != nil {
 			if got := fault(tt.refused(c)); !strings.HasPrefix(got, "AccessDeniedException: User: ") {

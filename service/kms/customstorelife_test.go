@@ -16,48 +16,6 @@ import (
 	"github.com/garrison-cloud/garrison/test/xksproxy"
 )
 
-// TestUnavailableKeys is AWS's table of operations and key states, for keys whose
-// store was disconnected.
-func TestUnavailableKeys(t *testing.T) {
-	t.Parallel()
-	const unavailable = "KMSInvalidStateException: ARN is unavailable."
-	_, c, p := withProxy(t)
-	id := connectedExternal(t, c)
-	fixtures := map[string]*fixture{}
-	for i, row := range stateTable {
-		if row.kind != types.KeyUsageTypeEncryptDecrypt {
-			continue
-		}
-		external := fmt.Sprint("key-", i)
-		p.AddKey(external)
-		f := &fixture{c: c, key: create(t, c, externalKey(id, external)), peer: createKey(t, c)}
-		f.alias = "alias/of-" + *f.key.KeyId
-		createAlias(t, c, f.alias, f.key)
-		f.blob = encrypt(t, c, &kms.EncryptInput{KeyId: f.key.KeyId, Plaintext: []byte("x")})
-		f.grant = createGrant(t, c, grantTo(f.key, "ann", "Decrypt"))
-		fixtures[row.operation] = f
-	}
-	disconnectStore(t, c, id)
-	for _, row := range stateTable {
-		f := fixtures[row.operation]
-		if f == nil {
-			continue
-		}
-		f.enter(t, types.KeyStateUnavailable)
-		wanted := row.disabled
-		switch {
-		case row.operation == "CreateGrant":
-			wanted = works
-		case wanted == disabled:
-			wanted = unavailable
-		}
-		wanted = strings.ReplaceAll(wanted, "ARN", *f.key.Arn)
-		if got := fault(row.call(t, f)); got != wanted {
-			t.Errorf("%s of a key that is unavailable: %q, want %q", row.operation, got, wanted)
-		}
-	}
-}
-
 // TestStateAfterConnection: what was done to unavailable keys shows once their
 // store is connected.
 func TestStateAfterConnection(t *testing.T) {

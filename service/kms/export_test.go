@@ -28,6 +28,9 @@ var IsKeyID = isKeyID
 // MaxGrants is maxGrants.
 const MaxGrants = maxGrants
 
+// MaxHot is maxHot.
+const MaxHot = maxHot
+
 // SetGrants changes how many grants a key is said to have.
 func (s *Service) SetGrants(ctx context.Context, account, id string, n int) error {
 	return s.db.Update(ctx, func(tx *store.Tx) error {

@@ -2,6 +2,7 @@ package kms
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"maps"
@@ -127,11 +128,17 @@ func (g *grant) enter(tx *store.Tx, r reference, dryRun *bool) (*grant, error) {
 	if err := checkDryRun(dryRun); err != nil || before != nil {
 		return before, err
 	}
-	k.Grants++
+	k.countGrants(1)
 	if err := keys.Put(tx, k); err != nil {
 		return nil, err
 	}
 	return g, grants.Insert(tx, g)
+}
+
+// countGrants notes that the key has n more grants, and other ones than before.
+func (k *key) countGrants(n int) {
+	k.Grants += n
+	k.GrantEpoch = binary.BigEndian.Uint64(random(8))
 }
 
 // repeated finds a grant of the same name that is the same in all that a caller
@@ -165,7 +172,7 @@ func (r reference) remove(tx *store.Tx, id string) error {
 	if err := grants.Delete(tx, k.Account, k.ID, id); err != nil {
 		return err
 	}
-	k.Grants--
+	k.countGrants(-1)
 	return keys.Put(tx, k)
 }
 

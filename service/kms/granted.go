@@ -3,6 +3,7 @@ package kms
 import (
 	"encoding/json"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/garrison-cloud/garrison/engine/iam"
 	"github.com/garrison-cloud/garrison/internal/arn"
 	"github.com/garrison-cloud/garrison/internal/authz"
+	"github.com/garrison-cloud/garrison/internal/recent"
 	"github.com/garrison-cloud/garrison/internal/store"
 )
 
@@ -37,7 +39,7 @@ const (
 
 // standing looks for a grant that covers the purpose. A key that has none costs
 // nothing.
-func (k *key) standing(tx *store.Tx, who *authz.Principal, p *purpose) (standing, error) {
+func (s *Service) standing(tx *store.Tx, k *key, who *authz.Principal, p *purpose) (standing, error) {
 	if k.Grants == 0 || p.operation == "" {
 		return ungranted, nil
 	}
@@ -45,7 +47,7 @@ func (k *key) standing(tx *store.Tx, who *authz.Principal, p *purpose) (standing
 		if name == "" {
 			continue
 		}
-		ok, err := k.covered(tx, name, p)
+		ok, err := s.covered(tx, k.named(name), p)
 		if err != nil || ok {
 			return granted, err
 		}
@@ -53,7 +55,7 @@ func (k *key) standing(tx *store.Tx, who *authz.Principal, p *purpose) (standing
 	if who.Kind == iam.AccountRoot || who.Account == "" {
 		return ungranted, nil
 	}
-	if ok, err := k.covered(tx, arn.Root(who.Account), p); err != nil || ok {
+	if ok, err := s.covered(tx, k.named(arn.Root(who.Account)), p); err != nil || ok {
 		return delegated, err
 	}
 	return ungranted, nil
@@ -74,17 +76,55 @@ func grantNames(who *authz.Principal) [2]string {
 	}
 }
 
+// A granteeName is a grantee of a key, as long as the key's grants do not change.
+type granteeName struct {
+	account, key, grantee string
+	epoch                 uint64
+}
+
+// grantees are the grants of those who used keys of late: so that to look for them
+// costs the same whatever number of grants a key has.
+type grantees = recent.Map[granteeName, []*grant]
+
+const (
+	// hotGrantees is about how many grantees' grants are kept at hand.
+	hotGrantees = 16384
+	// maxHot is how many grants of one grantee are. Of one who has more, the first of
+	// these and one further are kept, and the others looked for each time.
+	maxHot = 32
+)
+
+func (k *key) named(grantee string) granteeName {
+	return granteeName{k.Account, k.ID, grantee, k.GrantEpoch}
+}
+
 // covered reports whether a grant to the grantee covers the purpose.
-func (k *key) covered(tx *store.Tx, grantee string, p *purpose) (bool, error) {
-	for g, err := range grants.ScanIndex(tx, "grantee", store.Range{Prefix: store.K(k.Account, k.ID, grantee)}) {
-		if err != nil {
+func (s *Service) covered(tx *store.Tx, n granteeName, p *purpose) (bool, error) {
+	rows, ok := s.grantees.Get(n)
+	if !ok {
+		var err error
+		if rows, err = collect(n.rows(tx, maxHot+1)); err != nil {
 			return false, err
 		}
-		if g.covers(p) {
-			return true, nil
+		s.grantees.Put(n, rows)
+	}
+	if slices.ContainsFunc(rows, func(g *grant) bool { return g.covers(p) }) {
+		return true, nil
+	}
+	if len(rows) <= maxHot {
+		return false, nil
+	}
+	for g, err := range n.rows(tx, 0) {
+		if err != nil || g.covers(p) {
+			return err == nil, err
 		}
 	}
 	return false, nil
+}
+
+// rows reads the grantee's grants, up to limit of them (0 is all).
+func (n *granteeName) rows(tx *store.Tx, limit int) iter.Seq2[*grant, error] {
+	return grants.ScanIndex(tx, "grantee", store.Range{Prefix: store.K(n.account, n.key, n.grantee), Limit: limit})
 }
 
 func (g *grant) covers(p *purpose) bool {

@@ -148,6 +148,7 @@ func (i *imported) apply(tx *store.Tx, k *key) error {
 	if err != nil {
 		return err
 	}
+	awaiting := k.Awaited > 0
 	g := h.find(i.row.MaterialID)
 	fresh := g == nil
 	if err := i.check(k, h, g); err != nil {
@@ -171,7 +172,9 @@ func (i *imported) apply(tx *store.Tx, k *key) error {
 	if err := h.put(tx, k); err != nil {
 		return err
 	}
-	if g.permanent() && k.Awaited == 0 {
+	// Only what ends the wait enables the key: a disabled one that gets what it has
+	// already stays disabled.
+	if awaiting && k.Awaited == 0 {
 		k.Disabled = false
 	}
 	if fresh {

@@ -112,15 +112,24 @@ func (r *key) become(k *key) {
 	r.Account, r.ID, r.Spec, r.Usage, r.Origin, r.MaterialID = k.Account, k.ID, k.Spec, k.Usage, k.Origin, k.MaterialID
 }
 
-// replicable refuses a key that cannot have a replica in the Region.
-func (s *Service) replicable(k *key, region string) error {
+// decides refuses a key that is no primary, or in no state to act as one. While the
+// primary Region is updated nobody can tell which key is.
+func (k *key) decides() error {
+	if err := k.refuse(types.KeyStateUpdating); err != nil {
+		return err
+	}
 	if k.Multi == nil || !k.Multi.primary(k.Region) {
 		return unsupported("%s is not a multi-Region primary key.", k.arn())
 	}
-	err := k.refuse(types.KeyStateDisabled, types.KeyStatePendingDeletion, types.KeyStatePendingReplicaDeletion, types.KeyStateUpdating)
-	switch {
-	case err != nil:
+	return k.refuse(types.KeyStateDisabled, types.KeyStatePendingDeletion, types.KeyStatePendingReplicaDeletion)
+}
+
+// replicable refuses a key that cannot have a replica in the Region.
+func (s *Service) replicable(k *key, region string) error {
+	if err := k.decides(); err != nil {
 		return err
+	}
+	switch {
 	case region == k.Region || slices.Contains(k.Multi.Replicas, region):
 		return &types.AlreadyExistsException{Message: aws.String("Key " + k.arnIn(region) + " already exists.")}
 	case arn.Partition(region) != arn.Partition(k.Region) || !s.relay.Knows(region):
@@ -133,10 +142,7 @@ func (s *Service) replicable(k *key, region string) error {
 func (s *Service) UpdatePrimaryRegion(ctx context.Context, in *kms.UpdatePrimaryRegionInput) (*kms.UpdatePrimaryRegionOutput, error) {
 	region := *in.PrimaryRegion
 	_, err := s.edit(ctx, in.KeyId, func(tx *store.Tx, k *key) error {
-		if k.Multi == nil || !k.Multi.primary(k.Region) {
-			return unsupported("%s is not a multi-Region primary key.", k.arn())
-		}
-		if err := k.refuse(types.KeyStateDisabled, types.KeyStatePendingDeletion, types.KeyStatePendingReplicaDeletion, types.KeyStateUpdating); err != nil {
+		if err := k.decides(); err != nil {
 			return err
 		}
 		if region == k.Region {

@@ -32,6 +32,9 @@ type key struct {
 	// Grants is how many grants the key has, so that calls with a key that has none
 	// need not look for them.
 	Grants int `cbor:"14,keyasint,omitempty"`
+	// GrantEpoch is another at random whenever the key's grants change, so that what
+	// was read of them under it can be kept at hand.
+	GrantEpoch uint64 `cbor:"23,keyasint,omitempty"`
 	// Origin is where the material is from; empty is AWS_KMS, as of most keys.
 	Origin types.OriginType `cbor:"15,keyasint,omitempty"`
 	// Awaited is how many materials have yet to be imported before the key can be

@@ -43,6 +43,7 @@ type Service struct {
 	quotas    *quotas // nil for no quotas
 	events    Events
 	materials *materials
+	grantees  *grantees
 	outside   Outside
 	keepers   keepers
 	// connects wakes Run when a custom key store is to be connected; it has room for
@@ -56,6 +57,7 @@ func New(c Config) *Service {
 	s := &Service{
 		db: c.DB, clock: c.Clock, region: c.Region, relay: c.Relay, uses: c.Uses, events: c.Events,
 		materials: recent.New[materialName, *seal.Material](hotMaterials),
+		grantees:  recent.New[granteeName, []*grant](hotGrantees),
 		outside:   c.Outside, keepers: keepers{open: map[storeName]*opening{}}, connects: make(chan struct{}, 1),
 	}
 	if c.Quotas {

@@ -1,13 +1,46 @@
 package kms_test
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
+
+	"github.com/garrison-cloud/garrison/internal/clock"
+	"github.com/garrison-cloud/garrison/internal/garrisontest"
+	"github.com/garrison-cloud/garrison/internal/server"
+	"github.com/garrison-cloud/garrison/test/xksproxy"
 )
+
+// A states is a server on which keys come to be in every state: it has an external
+// key store, and its other Regions are of processes that do not answer, so that
+// what they are told stays under way.
+type states struct {
+	c     *kms.Client
+	proxy *xksproxy.Server
+	store string
+	keys  int // in the store
+}
+
+func newStates(t *testing.T) *states {
+	t.Helper()
+	secret := filepath.Join(t.TempDir(), "peers.secret")
+	if err := os.WriteFile(secret, []byte(strings.Repeat("s", 64)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := xksproxy.Start(t, clock.System{}.Now)
+	s := garrisontest.Start(t, func(c *server.Config) {
+		c.Outside.XKS, c.Regions, c.PeerSecret = p.HTTP, []string{region}, secret
+		c.Peers = map[string]string{elsewhere: "http://127.0.0.1:1", third: "http://127.0.0.1:1"}
+	})
+	c := kms.NewFromConfig(s.Config)
+	return &states{c: c, proxy: p, store: connectedExternal(t, c)}
+}
 
 // A fixture is one key of a kind and state, and what was made with it before it
 // came to be in that state.
@@ -18,235 +51,201 @@ type fixture struct {
 	blob, mac []byte
 	signature []byte
 	grant     *kms.CreateGrantOutput
+	material  *kms.ImportKeyMaterialInput
 }
 
-// AWS's errors of a key's state (KMS Developer Guide, "Key states of AWS KMS
-// keys"). "" is success.
-const (
-	works      = ""
-	disabled   = "DisabledException: ARN is disabled."
-	pending    = "KMSInvalidStateException: ARN is pending deletion."
-	notPending = "KMSInvalidStateException: ARN is not pending deletion."
-)
+// A kind is what a key is beside its state.
+type kind struct {
+	usage  types.KeyUsageType
+	origin types.OriginType
+	multi  bool
+	// filled tells that a key whose material is imported gets some.
+	filled bool
+}
 
-// stateTable is AWS's table of operations and key states, for what is served.
-var stateTable = []struct {
-	operation                   string
-	kind                        types.KeyUsageType
-	enabled, disabled, deletion string
-	call                        func(*testing.T, *fixture) error
-}{
-	{"CancelKeyDeletion", "ENCRYPT_DECRYPT", notPending, notPending, works, func(t *testing.T, f *fixture) error {
-		_, err := f.c.CancelKeyDeletion(t.Context(), &kms.CancelKeyDeletionInput{KeyId: f.key.KeyId})
-		return err
-	}},
-	{"CreateAlias", "ENCRYPT_DECRYPT", works, works, pending, func(t *testing.T, f *fixture) error {
-		_, err := f.c.CreateAlias(t.Context(), &kms.CreateAliasInput{AliasName: aws.String(f.alias + "-2"), TargetKeyId: f.key.KeyId})
-		return err
-	}},
-	{"CreateGrant", "ENCRYPT_DECRYPT", works, disabled, pending, func(t *testing.T, f *fixture) error {
-		_, err := f.c.CreateGrant(t.Context(), grantTo(f.key, "ann", "Decrypt"))
-		return err
-	}},
-	{"Decrypt", "ENCRYPT_DECRYPT", works, disabled, pending, func(t *testing.T, f *fixture) error {
-		_, err := f.c.Decrypt(t.Context(), &kms.DecryptInput{CiphertextBlob: f.blob})
-		return err
-	}},
-	{"DeleteAlias", "ENCRYPT_DECRYPT", works, works, works, func(t *testing.T, f *fixture) error {
-		_, err := f.c.DeleteAlias(t.Context(), &kms.DeleteAliasInput{AliasName: &f.alias})
-		return err
-	}},
-	{"DeriveSharedSecret", "KEY_AGREEMENT", works, disabled, pending, func(t *testing.T, f *fixture) error {
-		public, err := f.c.GetPublicKey(t.Context(), &kms.GetPublicKeyInput{KeyId: f.peer.KeyId})
-		if err != nil {
-			return err
+// spec is the key spec that keys of a usage have here.
+func (k kind) spec() types.KeySpec {
+	switch k.usage {
+	case signing, agreement:
+		return types.KeySpecEccNistP256
+	case macs:
+		return types.KeySpecHmac256
+	default:
+		return types.KeySpecSymmetricDefault
+	}
+}
+
+// kindFor is the kind of a row's key that can be in the state.
+func (r *stateRow) kindFor(state types.KeyState) kind {
+	k := kind{usage: r.usage, origin: types.OriginTypeAwsKms, multi: r.needs == relative, filled: r.needs == material}
+	switch state {
+	case types.KeyStatePendingImport:
+		k.origin = types.OriginTypeExternal
+	case types.KeyStateUnavailable:
+		k.origin, k.multi = types.OriginTypeExternalKeyStore, false
+	case types.KeyStatePendingReplicaDeletion, types.KeyStateUpdating:
+		k.multi = true
+	}
+	return k
+}
+
+// make makes a key, something of each sort that it can make, and a peer.
+func (s *states) make(t *testing.T, k kind) *fixture {
+	t.Helper()
+	in := &kms.CreateKeyInput{KeySpec: k.spec(), KeyUsage: k.usage, Origin: k.origin, MultiRegion: aws.Bool(k.multi)}
+	if k.origin == types.OriginTypeExternalKeyStore {
+		s.keys++
+		in.CustomKeyStoreId, in.XksKeyId = &s.store, aws.String(fmt.Sprint("key-", s.keys))
+		s.proxy.AddKey(*in.XksKeyId)
+	}
+	f := &fixture{c: s.c, key: create(t, s.c, in), peer: createSpec(t, s.c, k.spec(), k.usage)}
+	f.alias = "alias/of-" + *f.key.KeyId
+	createAlias(t, s.c, f.alias, f.key)
+	f.signature, f.mac = []byte("s"), []byte(strings.Repeat("m", 32))
+	if k.origin == types.OriginTypeExternal {
+		if !k.filled {
+			return f
 		}
-		_, err = f.c.DeriveSharedSecret(t.Context(), &kms.DeriveSharedSecretInput{KeyId: f.key.KeyId, KeyAgreementAlgorithm: "ECDH", PublicKey: public.PublicKey})
-		return err
-	}},
-	{"DescribeKey", "ENCRYPT_DECRYPT", works, works, works, func(t *testing.T, f *fixture) error {
-		_, err := f.c.DescribeKey(t.Context(), &kms.DescribeKeyInput{KeyId: f.key.KeyId})
-		return err
-	}},
-	{"DisableKey", "ENCRYPT_DECRYPT", works, works, pending, func(t *testing.T, f *fixture) error {
-		_, err := f.c.DisableKey(t.Context(), &kms.DisableKeyInput{KeyId: f.key.KeyId})
-		return err
-	}},
-	{"EnableKey", "ENCRYPT_DECRYPT", works, works, pending, func(t *testing.T, f *fixture) error {
-		_, err := f.c.EnableKey(t.Context(), &kms.EnableKeyInput{KeyId: f.key.KeyId})
-		return err
-	}},
-	{"Encrypt", "ENCRYPT_DECRYPT", works, disabled, pending, func(t *testing.T, f *fixture) error {
-		_, err := f.c.Encrypt(t.Context(), &kms.EncryptInput{KeyId: f.key.KeyId, Plaintext: []byte("x")})
-		return err
-	}},
-	{"GenerateDataKey", "ENCRYPT_DECRYPT", works, disabled, pending, func(t *testing.T, f *fixture) error {
-		_, err := f.c.GenerateDataKey(t.Context(), &kms.GenerateDataKeyInput{KeyId: f.key.KeyId, KeySpec: "AES_256"})
-		return err
-	}},
-	{"GenerateDataKeyPair", "ENCRYPT_DECRYPT", works, disabled, pending, func(t *testing.T, f *fixture) error {
-		_, err := f.c.GenerateDataKeyPair(t.Context(), &kms.GenerateDataKeyPairInput{KeyId: f.key.KeyId, KeyPairSpec: "ECC_NIST_P256"})
-		return err
-	}},
-	{"GenerateDataKeyPairWithoutPlaintext", "ENCRYPT_DECRYPT", works, disabled, pending, func(t *testing.T, f *fixture) error {
-		_, err := f.c.GenerateDataKeyPairWithoutPlaintext(t.Context(), &kms.GenerateDataKeyPairWithoutPlaintextInput{KeyId: f.key.KeyId, KeyPairSpec: "ECC_NIST_P256"})
-		return err
-	}},
-	{"GenerateDataKeyWithoutPlaintext", "ENCRYPT_DECRYPT", works, disabled, pending, func(t *testing.T, f *fixture) error {
-		_, err := f.c.GenerateDataKeyWithoutPlaintext(t.Context(), &kms.GenerateDataKeyWithoutPlaintextInput{KeyId: f.key.KeyId, KeySpec: "AES_256"})
-		return err
-	}},
-	{"GenerateMac", "GENERATE_VERIFY_MAC", works, disabled, pending, func(t *testing.T, f *fixture) error {
-		_, err := f.c.GenerateMac(t.Context(), &kms.GenerateMacInput{KeyId: f.key.KeyId, Message: []byte("x"), MacAlgorithm: "HMAC_SHA_256"})
-		return err
-	}},
-	{"GetKeyPolicy", "ENCRYPT_DECRYPT", works, works, works, func(t *testing.T, f *fixture) error {
-		_, err := f.c.GetKeyPolicy(t.Context(), &kms.GetKeyPolicyInput{KeyId: f.key.KeyId})
-		return err
-	}},
-	{"GetPublicKey", "SIGN_VERIFY", works, disabled, pending, func(t *testing.T, f *fixture) error {
-		_, err := f.c.GetPublicKey(t.Context(), &kms.GetPublicKeyInput{KeyId: f.key.KeyId})
-		return err
-	}},
-	{"ListAliases", "ENCRYPT_DECRYPT", works, works, works, func(t *testing.T, f *fixture) error {
-		_, err := f.c.ListAliases(t.Context(), &kms.ListAliasesInput{KeyId: f.key.KeyId})
-		return err
-	}},
-	{"ListKeyPolicies", "ENCRYPT_DECRYPT", works, works, works, func(t *testing.T, f *fixture) error {
-		_, err := f.c.ListKeyPolicies(t.Context(), &kms.ListKeyPoliciesInput{KeyId: f.key.KeyId})
-		return err
-	}},
-	{"ListGrants", "ENCRYPT_DECRYPT", works, works, works, func(t *testing.T, f *fixture) error {
-		_, err := f.c.ListGrants(t.Context(), &kms.ListGrantsInput{KeyId: f.key.KeyId})
-		return err
-	}},
-	{"ListResourceTags", "ENCRYPT_DECRYPT", works, works, works, func(t *testing.T, f *fixture) error {
-		_, err := f.c.ListResourceTags(t.Context(), &kms.ListResourceTagsInput{KeyId: f.key.KeyId})
-		return err
-	}},
-	{"PutKeyPolicy", "ENCRYPT_DECRYPT", works, works, works, func(t *testing.T, f *fixture) error {
-		_, err := f.c.PutKeyPolicy(t.Context(), &kms.PutKeyPolicyInput{KeyId: f.key.KeyId, Policy: aws.String(allowAccount)})
-		return err
-	}},
-	{"ReEncrypt from", "ENCRYPT_DECRYPT", works, disabled, pending, func(t *testing.T, f *fixture) error {
-		_, err := f.c.ReEncrypt(t.Context(), &kms.ReEncryptInput{CiphertextBlob: f.blob, DestinationKeyId: f.peer.KeyId})
-		return err
-	}},
-	{"ReEncrypt to", "ENCRYPT_DECRYPT", works, disabled, pending, func(t *testing.T, f *fixture) error {
-		blob := encrypt(t, f.c, &kms.EncryptInput{KeyId: f.peer.KeyId, Plaintext: []byte("x")})
-		_, err := f.c.ReEncrypt(t.Context(), &kms.ReEncryptInput{CiphertextBlob: blob, DestinationKeyId: f.key.KeyId})
-		return err
-	}},
-	{"RetireGrant", "ENCRYPT_DECRYPT", works, works, works, func(t *testing.T, f *fixture) error {
-		_, err := f.c.RetireGrant(t.Context(), &kms.RetireGrantInput{GrantToken: f.grant.GrantToken})
-		return err
-	}},
-	{"RevokeGrant", "ENCRYPT_DECRYPT", works, works, works, func(t *testing.T, f *fixture) error {
-		_, err := f.c.RevokeGrant(t.Context(), &kms.RevokeGrantInput{KeyId: f.key.KeyId, GrantId: f.grant.GrantId})
-		return err
-	}},
-	{"ScheduleKeyDeletion", "ENCRYPT_DECRYPT", works, works, pending, func(t *testing.T, f *fixture) error {
-		_, err := f.c.ScheduleKeyDeletion(t.Context(), &kms.ScheduleKeyDeletionInput{KeyId: f.key.KeyId})
-		return err
-	}},
-	{"Sign", "SIGN_VERIFY", works, disabled, pending, func(t *testing.T, f *fixture) error {
-		_, err := f.c.Sign(t.Context(), &kms.SignInput{KeyId: f.key.KeyId, Message: []byte("x"), SigningAlgorithm: "ECDSA_SHA_256"})
-		return err
-	}},
-	{"TagResource", "ENCRYPT_DECRYPT", works, works, pending, func(t *testing.T, f *fixture) error {
-		_, err := f.c.TagResource(t.Context(), &kms.TagResourceInput{KeyId: f.key.KeyId, Tags: tags(1)})
-		return err
-	}},
-	{"UntagResource", "ENCRYPT_DECRYPT", works, works, pending, func(t *testing.T, f *fixture) error {
-		_, err := f.c.UntagResource(t.Context(), &kms.UntagResourceInput{KeyId: f.key.KeyId, TagKeys: []string{"x"}})
-		return err
-	}},
-	{"UpdateAlias from", "ENCRYPT_DECRYPT", works, works, works, func(t *testing.T, f *fixture) error {
-		_, err := f.c.UpdateAlias(t.Context(), &kms.UpdateAliasInput{AliasName: &f.alias, TargetKeyId: f.peer.KeyId})
-		return err
-	}},
-	{"UpdateAlias to", "ENCRYPT_DECRYPT", works, works, pending, func(t *testing.T, f *fixture) error {
-		createAlias(t, f.c, f.alias+"-3", f.peer)
-		_, err := f.c.UpdateAlias(t.Context(), &kms.UpdateAliasInput{AliasName: aws.String(f.alias + "-3"), TargetKeyId: f.key.KeyId})
-		return err
-	}},
-	{"UpdateKeyDescription", "ENCRYPT_DECRYPT", works, works, pending, func(t *testing.T, f *fixture) error {
-		_, err := f.c.UpdateKeyDescription(t.Context(), &kms.UpdateKeyDescriptionInput{KeyId: f.key.KeyId, Description: aws.String("d")})
-		return err
-	}},
-	{"Verify", "SIGN_VERIFY", works, disabled, pending, func(t *testing.T, f *fixture) error {
-		_, err := f.c.Verify(t.Context(), &kms.VerifyInput{KeyId: f.key.KeyId, Message: []byte("x"), Signature: f.signature, SigningAlgorithm: "ECDSA_SHA_256"})
-		return err
-	}},
-	{"VerifyMac", "GENERATE_VERIFY_MAC", works, disabled, pending, func(t *testing.T, f *fixture) error {
-		_, err := f.c.VerifyMac(t.Context(), &kms.VerifyMacInput{KeyId: f.key.KeyId, Message: []byte("x"), Mac: f.mac, MacAlgorithm: "HMAC_SHA_256"})
-		return err
-	}},
+		f.material = wrapped(t, s.c, f.key, secret())
+		importMaterial(t, s.c, f.material)
+	}
+	f.use(t, k.usage)
+	return f
 }
 
+func (f *fixture) use(t *testing.T, usage types.KeyUsageType) {
+	t.Helper()
+	switch usage {
+	case signing:
+		out, err := f.c.Sign(t.Context(), &kms.SignInput{KeyId: f.key.KeyId, Message: []byte("x"), SigningAlgorithm: "ECDSA_SHA_256"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.signature = out.Signature
+	case macs:
+		out, err := f.c.GenerateMac(t.Context(), &kms.GenerateMacInput{KeyId: f.key.KeyId, Message: []byte("x"), MacAlgorithm: "HMAC_SHA_256"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.mac = out.Mac
+	case agreement:
+	default:
+		f.blob = encrypt(t, f.c, &kms.EncryptInput{KeyId: f.key.KeyId, Plaintext: []byte("x")})
+		f.grant = createGrant(t, f.c, grantTo(f.key, "ann", "Decrypt"))
+	}
+}
+
+// enter brings the key to a state. Unavailable comes to all keys of the store at
+// once, and later.
+func (f *fixture) enter(t *testing.T, state types.KeyState, k kind) {
+	t.Helper()
+	if k.multi && state != types.KeyStatePendingDeletion {
+		in := &kms.ReplicateKeyInput{KeyId: f.key.KeyId, ReplicaRegion: aws.String(elsewhere)}
+		if _, err := f.c.ReplicateKey(t.Context(), in); err != nil {
+			t.Fatal(err)
+		}
+	}
+	switch state {
+	case types.KeyStateDisabled:
+		disable(t, f.c, f.key)
+	case types.KeyStatePendingDeletion, types.KeyStatePendingReplicaDeletion:
+		schedule(t, f.c, f.key, 7)
+	case types.KeyStatePendingImport:
+		if k.filled {
+			want(t, stateCalls["DeleteImportedKeyMaterial"](t.Context(), f), "")
+		}
+	case types.KeyStateUpdating:
+		want(t, stateCalls["UpdatePrimaryRegion"](t.Context(), f), "")
+	}
+}
+
+func (f *fixture) checkState(t *testing.T, state types.KeyState) {
+	t.Helper()
+	m := describe(t, f.c, *f.key.KeyId)
+	if m.KeyState != state || m.Enabled != (state == types.KeyStateEnabled) || (m.DeletionDate != nil) != (state == types.KeyStatePendingDeletion) {
+		t.Errorf("state = %s, enabled %v, deletion %v; want %s", m.KeyState, m.Enabled, m.DeletionDate, state)
+	}
+}
+
+// answers fails the test unless the operation answers what the table says.
+func (f *fixture) answers(t *testing.T, operation string, state types.KeyState, cell string) {
+	t.Helper()
+	f.checkState(t, state)
+	wanted := strings.ReplaceAll(cell, "ARN", *f.key.Arn)
+	if got := fault(stateCalls[operation](t.Context(), f)); got != wanted {
+		t.Errorf("%s of a key that is %s: %q, want %q", operation, state, got, wanted)
+	}
+}
+
+// TestKeyStates holds every operation to AWS's table.
 func TestKeyStates(t *testing.T) {
 	t.Parallel()
-	_, c := start(t)
-	for _, row := range stateTable {
-		for state, wanted := range map[types.KeyState]string{
-			types.KeyStateEnabled: row.enabled, types.KeyStateDisabled: row.disabled, types.KeyStatePendingDeletion: row.deletion,
-		} {
-			f := newFixture(t, c, row.kind)
-			f.enter(t, state)
-			wanted = strings.ReplaceAll(wanted, "ARN", *f.key.Arn)
-			if got := fault(row.call(t, f)); got != wanted {
-				t.Errorf("%s of a key that is %s: %q, want %q", row.operation, state, got, wanted)
+	s := newStates(t)
+	made := map[*stateRow][7]*fixture{}
+	for i := range stateTable {
+		row := &stateTable[i]
+		var all [7]*fixture
+		for j, state := range keyStates {
+			if row.cells[j] == never {
+				continue
+			}
+			k := row.kindFor(state)
+			all[j] = s.make(t, k)
+			all[j].enter(t, state, k)
+		}
+		made[row] = all
+	}
+	disconnectStore(t, s.c, s.store)
+	for i := range stateTable {
+		row := &stateTable[i]
+		for j, f := range made[row] {
+			if f != nil {
+				f.answers(t, row.operation, keyStates[j], row.cells[j])
 			}
 		}
 	}
 }
 
-// newFixture makes a key, something of each kind that it can make, and a peer.
-func newFixture(t *testing.T, c *kms.Client, usage types.KeyUsageType) *fixture {
-	t.Helper()
-	spec := map[types.KeyUsageType]types.KeySpec{
-		"ENCRYPT_DECRYPT": "SYMMETRIC_DEFAULT", "SIGN_VERIFY": "ECC_NIST_P256",
-		"GENERATE_VERIFY_MAC": "HMAC_256", "KEY_AGREEMENT": "ECC_NIST_P256",
-	}[usage]
-	f := &fixture{c: c, key: createSpec(t, c, spec, usage), peer: createSpec(t, c, spec, usage)}
-	f.alias = "alias/of-" + *f.key.KeyId
-	createAlias(t, c, f.alias, f.key)
-	switch usage {
-	case types.KeyUsageTypeEncryptDecrypt:
-		f.blob = encrypt(t, c, &kms.EncryptInput{KeyId: f.key.KeyId, Plaintext: []byte("x")})
-		f.grant = createGrant(t, c, grantTo(f.key, "ann", "Decrypt"))
-	case types.KeyUsageTypeSignVerify:
-		out, err := c.Sign(t.Context(), &kms.SignInput{KeyId: f.key.KeyId, Message: []byte("x"), SigningAlgorithm: "ECDSA_SHA_256"})
-		if err != nil {
-			t.Fatal(err)
+// TestKeyStatesByOrigin holds the operations that depend on where a key's material
+// is from to the table's footnotes.
+func TestKeyStatesByOrigin(t *testing.T) {
+	t.Parallel()
+	s := newStates(t)
+	made := map[kind][3]*fixture{}
+	for _, row := range originTable {
+		k := kind{usage: row.usage, origin: row.origin, filled: true}
+		fixtures, ok := made[k]
+		for j, cell := range row.cells {
+			if !ok {
+				fixtures[j] = s.make(t, k)
+				fixtures[j].enter(t, keyStates[j], k)
+			}
+			f := fixtures[j]
+			f.answers(t, row.operation, keyStates[j], cell)
+			if row.operation == "DeleteImportedKeyMaterial" && cell == works && keyStates[j] == types.KeyStatePendingDeletion {
+				f.checkState(t, types.KeyStatePendingDeletion)
+			}
 		}
-		f.signature = out.Signature
-	case types.KeyUsageTypeGenerateVerifyMac:
-		out, err := c.GenerateMac(t.Context(), &kms.GenerateMacInput{KeyId: f.key.KeyId, Message: []byte("x"), MacAlgorithm: "HMAC_SHA_256"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		f.mac = out.Mac
-	case types.KeyUsageTypeKeyAgreement:
+		made[k] = fixtures
 	}
-	return f
 }
 
-func (f *fixture) enter(t *testing.T, state types.KeyState) {
-	t.Helper()
-	switch state {
-	case types.KeyStateDisabled:
-		disable(t, f.c, f.key)
-	case types.KeyStatePendingDeletion:
-		schedule(t, f.c, f.key, 7)
+// TestStateTableIsWhole finds every operation that names a key in the table.
+func TestStateTableIsWhole(t *testing.T) {
+	t.Parallel()
+	rows := map[string]bool{}
+	for _, row := range stateTable {
+		rows[row.operation] = true
 	}
-	out, err := f.c.DescribeKey(t.Context(), &kms.DescribeKeyInput{KeyId: f.key.KeyId})
-	if err != nil {
-		t.Fatal(err)
+	for name := range stateCalls {
+		if !rows[name] {
+			t.Errorf("%s is not in the table", name)
+		}
 	}
-	m := out.KeyMetadata
-	if m.KeyState != state || m.Enabled != (state == types.KeyStateEnabled) || (m.DeletionDate != nil) != (state == types.KeyStatePendingDeletion) {
-		t.Errorf("state = %s, enabled %v, deletion %v; want %s", m.KeyState, m.Enabled, m.DeletionDate, state)
+	for name := range rows {
+		if stateCalls[name] == nil {
+			t.Errorf("nothing calls %s", name)
+		}
 	}
 }
 
