@@ -53,6 +53,9 @@ func glob[P, T string | []byte](pattern P, text T) bool {
 	for t < len(text) {
 		switch {
 		case p < len(pattern) && pattern[p] == manyMark:
+			if p+1 == len(pattern) { // nothing follows that could differ
+				return true
+			}
 			star, mark = p, t
 			p++
 		case p < len(pattern) && pattern[p] == oneMark:

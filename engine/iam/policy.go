@@ -69,18 +69,19 @@ type statement struct {
 type action struct {
 	pattern string // wildcards are marks
 	wild    bool
+	ends    ends
 }
 
 func newAction(name string) action {
 	pattern := mark(string(lower(nil, name)))
-	return action{pattern: pattern, wild: hasMark(pattern)}
+	return action{pattern: pattern, wild: hasMark(pattern), ends: endsOf(pattern)}
 }
 
 func (a action) matches(name []byte) bool {
 	if !a.wild {
 		return string(name) == a.pattern
 	}
-	return glob(a.pattern, name)
+	return fits(a.ends, name) && glob(a.pattern, name)
 }
 
 // lower appends s to buf with ASCII letters in lower case: names of actions have

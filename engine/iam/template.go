@@ -10,6 +10,7 @@ type template struct {
 	whole string
 	// wild tells that the text has wildcards.
 	wild bool
+	ends ends
 }
 
 // A part is text, or a variable and what stands for it when the request has none.
@@ -29,7 +30,7 @@ func newTemplate(s string, wild, variables bool) (template, bool) {
 	}
 	if !variables || !strings.Contains(s, "${") {
 		whole := compile(s)
-		return template{whole: whole, wild: hasMark(whole)}, true
+		return template{whole: whole, wild: hasMark(whole), ends: endsOf(whole)}, true
 	}
 	var t template
 	for s != "" {
@@ -87,7 +88,7 @@ func (t *template) join() {
 		b.WriteString(p.text)
 	}
 	t.whole, t.parts = b.String(), nil
-	t.wild = hasMark(t.whole)
+	t.wild, t.ends = hasMark(t.whole), endsOf(t.whole)
 }
 
 // expand appends the text with the request's values. ok is false where a
@@ -130,9 +131,37 @@ func single(c Context, key string) (string, bool) {
 // where a variable has no value: such a template describes nothing.
 func (t *template) matches(text string, c Context) (match, resolved bool) {
 	if t.parts == nil {
-		return t.whole == text || t.wild && glob(t.whole, text), true
+		if !t.wild {
+			return t.whole == text, true
+		}
+		return fits(t.ends, text) && glob(t.whole, text), true
 	}
 	var buf [256]byte
 	pattern, ok := t.expand(buf[:0], c)
 	return ok && glob(pattern, text), ok
+}
+
+// ends are the text before a pattern's first wildcard and that after its last.
+type ends struct{ before, after string }
+
+func endsOf(pattern string) ends {
+	first, last := -1, -1
+	for i := range len(pattern) {
+		if pattern[i] >= oneMark {
+			if first < 0 {
+				first = i
+			}
+			last = i
+		}
+	}
+	if first < 0 {
+		return ends{}
+	}
+	return ends{pattern[:first], pattern[last+1:]}
+}
+
+// fits tells by the ends whether it is worth while to match at all.
+func fits[T string | []byte](e ends, text T) bool {
+	return len(text) >= len(e.before)+len(e.after) &&
+		string(text[:len(e.before)]) == e.before && string(text[len(text)-len(e.after):]) == e.after
 }
