@@ -69,11 +69,11 @@ func (x *accesses) take(n int) map[access]time.Time {
 }
 
 // keepAccesses writes the notes into the rows.
-func (s *Service) keepAccesses(ctx context.Context) error {
+func (s *Service) keepAccesses(ctx context.Context) (next time.Time, err error) {
 	for {
 		notes := s.accesses.take(notesPerUpdate)
 		if len(notes) == 0 {
-			return nil
+			return next, nil
 		}
 		err := s.db.Update(ctx, func(tx *store.Tx) error {
 			for a, t := range notes {
@@ -84,7 +84,7 @@ func (s *Service) keepAccesses(ctx context.Context) error {
 			return nil
 		})
 		if err != nil {
-			return err
+			return next, err
 		}
 	}
 }
@@ -103,6 +103,11 @@ func (a access) keep(tx *store.Tx, t time.Time) error {
 	}
 	if err != nil {
 		return err
+	}
+	if row.replicated() && row.Accessed.Before(t) {
+		if err := row.send(tx, row.Bond.Primary, letter{Link: row.Bond.Link, Report: &report{Accessed: t}}); err != nil {
+			return err
+		}
 	}
 	row.Accessed, v.Accessed = t, t
 	if err := versions.Put(tx, v); err != nil {

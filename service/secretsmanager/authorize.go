@@ -91,7 +91,7 @@ func (s *Service) targetOf(ctx context.Context, a asking) (t authz.Target, row *
 		return t, nil, err
 	default:
 		t.Resource, t.Type, t.Policy, t.Tags = row.arn(), secretType, row.Policy, row.Tags
-		c.set("secretprimaryregion", row.Region)
+		c.set("secretprimaryregion", row.primary())
 	}
 	c.set("secretid", t.Resource)
 	if r.account != wire.CallFrom(ctx).Account() { // whether there is a secret or not
@@ -107,9 +107,7 @@ func (s *Service) onCreateSecret(ctx context.Context, in *secretsmanager.CreateS
 	c := conditions{}.tags(in.Tags).
 		set("name", *in.Name).set("description", aws.ToString(in.Description)).set("kmskeyid", aws.ToString(in.KmsKeyId)).
 		set("type", aws.ToString(in.Type)).set("secretprimaryregion", s.region)
-	for _, r := range in.AddReplicaRegions {
-		c["secretsmanager:addreplicaregions"] = append(c["secretsmanager:addreplicaregions"], aws.ToString(r.Region))
-	}
+	c.replicas(in.AddReplicaRegions)
 	if in.ForceOverwriteReplicaSecret {
 		c.set("forceoverwritereplicasecret", "true")
 	}

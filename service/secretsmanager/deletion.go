@@ -3,11 +3,15 @@ package secretsmanager
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
+	"golang.org/x/sync/errgroup"
+
+	"github.com/garrison-cloud/garrison/internal/jobs"
 	"github.com/garrison-cloud/garrison/internal/store"
 )
 
@@ -39,6 +43,9 @@ func (s *Service) DeleteSecret(ctx context.Context, in *secretsmanager.DeleteSec
 		if row.pending() {
 			return invalidRequest("You can't perform this operation on the secret because it was already scheduled for deletion.")
 		}
+		if err := row.deletable(); err != nil {
+			return err
+		}
 		row.DeletionAt = tx.Now().Add(window)
 		return nil
 	})
@@ -61,6 +68,9 @@ func (s *Service) deleteNow(ctx context.Context, given *string) (*secretsmanager
 		if err != nil {
 			return err
 		}
+		if err := row.deletable(); err != nil {
+			return err
+		}
 		out.ARN, out.Name = aws.String(row.arn()), &row.Name
 		return destroy(tx, row)
 	})
@@ -68,6 +78,21 @@ func (s *Service) deleteNow(ctx context.Context, given *string) (*secretsmanager
 		return nil, err
 	}
 	return out, nil
+}
+
+// deletable refuses a secret that others follow, or that follows another.
+func (s *secret) deletable() error {
+	if s.replicated() {
+		return onReplica()
+	}
+	if len(s.Replicas) == 0 {
+		return nil
+	}
+	var regions []string
+	for i := range s.Replicas {
+		regions = append(regions, s.Replicas[i].Region)
+	}
+	return invalidParameter("You can't delete secret %s that still has replica regions [%s].", s.arn(), strings.Join(regions, ", "))
 }
 
 // destroy removes a secret and all its versions for ever.
@@ -96,96 +121,27 @@ func (s *Service) RestoreSecret(ctx context.Context, in *secretsmanager.RestoreS
 	if err != nil {
 		return nil, err
 	}
+	s.wakeRotations()
 	return &secretsmanager.RestoreSecretOutput{ARN: aws.String(row.arn()), Name: &row.Name}, nil
 }
 
-// idleWait is how long Run sleeps when nothing is pending: any change wakes it.
-const idleWait = 365 * day
-
-// fullWait is how long Run waits for space on a full disk. The secrets that are
-// due are as good as gone meanwhile.
-const fullWait = time.Minute
-
-// Run deletes secrets when their recovery windows have passed, and keeps the days
-// of their last access, until ctx ends. It sleeps until there is something to do.
+// Run deletes secrets when their recovery windows have passed, keeps the days of
+// their last access, has replicas follow and rotates, until ctx ends.
 func (s *Service) Run(ctx context.Context) error {
-	for {
-		next, err := s.work(ctx)
-		if errors.Is(err, store.ErrFull) {
-			next, err = s.clock.Now().Add(fullWait), nil
-		}
-		if err != nil {
-			return err
-		}
-		if err := s.sleep(ctx, next); err != nil {
-			return err
-		}
-	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.worker.Run(ctx) })
+	g.Go(func() error { return s.rotateAlways(ctx) })
+	return g.Wait()
 }
 
-func (s *Service) work(ctx context.Context) (next time.Time, err error) {
-	if err := s.keepAccesses(ctx); err != nil {
-		return next, err
-	}
-	return s.destroyDue(ctx)
-}
+func (s *Service) wake() { s.worker.Wake() }
 
-// sleep waits for t, or for a change of the plan.
-func (s *Service) sleep(ctx context.Context, t time.Time) error {
-	waiting, stop := context.WithCancel(ctx)
-	defer stop()
-	done := make(chan error, 1)
-	go func() { done <- s.clock.Until(waiting, t) }()
-	select {
-	case err := <-done:
-		return err
-	case <-s.changed:
-		stop()
-		<-done //nolint:errcheck // it says that the wait was stopped
-		return nil
-	}
-}
-
-func (s *Service) wake() {
-	select {
-	case s.changed <- struct{}{}:
-	default:
-	}
-}
-
-// destroyDue deletes every secret that is due, and returns when the next one is.
-func (s *Service) destroyDue(ctx context.Context) (time.Time, error) {
-	for {
-		row, err := s.firstPending(ctx)
-		if err != nil {
-			return time.Time{}, err
-		}
-		now := s.clock.Now()
-		if row == nil {
-			return now.Add(idleWait), nil
-		}
-		if !row.gone(now) {
-			return row.DeletionAt, nil
-		}
-		if err := s.destroyIfDue(ctx, row); err != nil {
-			return time.Time{}, err
-		}
-	}
-}
-
-// firstPending is the secret whose deletion is due first, or nil.
-func (s *Service) firstPending(ctx context.Context) (first *secret, err error) {
-	err = s.db.View(ctx, func(tx *store.Tx) error {
-		first = nil
-		for row, err := range secrets.ScanIndex(tx, "deletion", store.Range{Limit: 1}) {
-			if err != nil {
-				return err
-			}
-			first = row
-		}
-		return nil
-	})
-	return first, err
+// deletions are what ends secrets at their time.
+func (s *Service) deletions() jobs.Job {
+	return jobs.Duty[secret]{
+		DB: s.db, Clock: s.clock, Table: secrets, Index: "deletion",
+		At: func(row *secret) time.Time { return row.DeletionAt }, Do: s.destroyIfDue,
+	}.Job()
 }
 
 // destroyIfDue destroys a secret, unless another has taken its place meanwhile.

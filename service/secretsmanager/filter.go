@@ -46,7 +46,7 @@ func (s *secret) fits(key types.FilterNameStringType, v string) bool {
 	case types.FilterNameStringTypeTagValue:
 		return s.anyTag(func(_, value string) bool { return strings.HasPrefix(value, v) })
 	case types.FilterNameStringTypePrimaryRegion:
-		return strings.HasPrefix(s.Region, v)
+		return strings.HasPrefix(s.primary(), v)
 	case types.FilterNameStringTypeOwningService:
 		return false // no service owns secrets here
 	default: // all

@@ -118,5 +118,8 @@ func (s *secret) entry() types.SecretListEntry {
 		ARN: aws.String(s.arn()), Name: &s.Name, Description: text(s.Description), KmsKeyId: text(s.KMSKeyID),
 		Tags: s.tags(), SecretVersionsToStages: s.versionStages(),
 		CreatedDate: &s.Created, LastChangedDate: &s.Changed, LastAccessedDate: date(s.Accessed), DeletedDate: date(s.DeletionAt),
+		RotationEnabled: s.Rotation.enabled(), RotationLambdaARN: s.Rotation.function(), RotationRules: s.Rotation.rules(),
+		LastRotatedDate: s.Rotation.last(), NextRotationDate: s.Rotation.next(),
+		PrimaryRegion: s.primaryRegion(),
 	}
 }

@@ -120,7 +120,24 @@ func (s *Service) edit(ctx context.Context, given *string, change func(*store.Tx
 	})
 }
 
+// editAny changes a secret in one transaction, and has its replicas follow. A
+// replica refuses.
 func (s *Service) editAny(ctx context.Context, given *string, change func(*store.Tx, *secret) error) (*secret, error) {
+	t := &telling{by: wire.CallFrom(ctx).Principal}
+	return s.editReplica(ctx, given, func(tx *store.Tx, row *secret) error {
+		if row.replicated() {
+			return onReplica()
+		}
+		before := row.Shared
+		if err := change(tx, row); err != nil || row.Shared != before {
+			return err // it has told them itself
+		}
+		return row.tell(tx, t)
+	})
+}
+
+// editReplica changes any secret in one transaction.
+func (s *Service) editReplica(ctx context.Context, given *string, change func(*store.Tx, *secret) error) (*secret, error) {
 	r := s.authorized(ctx, *given)
 	var edited *secret
 	err := s.db.Update(ctx, func(tx *store.Tx) error {

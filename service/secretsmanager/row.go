@@ -30,6 +30,14 @@ type secret struct {
 	Stages map[string]string `cbor:"13,keyasint,omitempty"`
 	// Versions is how many versions there are, labeled or not.
 	Versions int `cbor:"14,keyasint,omitempty"`
+	// Bond is set for a replica, and Replicas are a primary's, by their Regions.
+	Bond     *bond     `cbor:"15,keyasint,omitempty"`
+	Replicas []replica `cbor:"16,keyasint,omitempty"`
+	// Shared counts what the primary has told its replicas, so that of two letters
+	// the later one counts.
+	Shared uint64 `cbor:"17,keyasint,omitempty"`
+	// Rotation is nil for a secret that was never to be rotated.
+	Rotation *rotation `cbor:"18,keyasint,omitempty"`
 }
 
 // How many decoded rows are kept at hand. Versions hold values of up to 64 KiB.
@@ -51,6 +59,12 @@ var secrets = store.NewTable("secretsmanager.secret",
 			return nil
 		}
 		return []store.Key{store.K(s.DeletionAt)}
+	}),
+	store.Index("rotation", func(s *secret) []store.Key {
+		if at := s.rotationDue(); !at.IsZero() {
+			return []store.Key{store.K(at)}
+		}
+		return nil
 	}))
 
 // byTime puts what has never happened first.

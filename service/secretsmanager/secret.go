@@ -71,10 +71,7 @@ func (s *Service) newSecret(ctx context.Context, in *secretsmanager.CreateSecret
 	if err := checkName(*in.Name); err != nil {
 		return nil, err
 	}
-	switch {
-	case len(in.AddReplicaRegions) > 0:
-		return nil, notImplemented("AddReplicaRegions")
-	case aws.ToString(in.Type) != "":
+	if aws.ToString(in.Type) != "" {
 		return nil, notImplemented("Type")
 	}
 	tags, err := newTags(in.Tags)
@@ -96,6 +93,10 @@ func (s *Service) newSecret(ctx context.Context, in *secretsmanager.CreateSecret
 // token with the same value does nothing.
 func (s *Service) CreateSecret(ctx context.Context, in *secretsmanager.CreateSecretInput) (*secretsmanager.CreateSecretOutput, error) {
 	row, err := s.newSecret(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	replicas, err := s.newReplicas(row.Account, in.AddReplicaRegions)
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +124,20 @@ func (s *Service) CreateSecret(ctx context.Context, in *secretsmanager.CreateSec
 	}
 	call := wire.CallFrom(ctx)
 	call.Made = append(call.Made, wire.Resource{ARN: row.arn(), Type: secretType})
-	err = s.db.Update(ctx, func(tx *store.Tx) error { return insert(tx, row, sealed) })
+	t := &telling{by: call.Principal, force: in.ForceOverwriteReplicaSecret}
+	if sealed != nil {
+		t.values = []sent{*v.sent(sealed)}
+	}
+	err = s.db.Update(ctx, func(tx *store.Tx) error {
+		row.Replicas, row.Shared, t.create = nil, 0, nil
+		if err := insert(tx, row, sealed); err != nil || len(replicas) == 0 {
+			return err
+		}
+		if err := row.extend(tx, replicas, t); err != nil {
+			return err
+		}
+		return secrets.Put(tx, row)
+	})
 	if err != nil {
 		call.Made = nil
 		return nil, err
@@ -195,7 +209,7 @@ func created(row *secret, id string) *secretsmanager.CreateSecretOutput {
 	if row == nil {
 		return nil
 	}
-	out := &secretsmanager.CreateSecretOutput{ARN: aws.String(row.arn()), Name: &row.Name}
+	out := &secretsmanager.CreateSecretOutput{ARN: aws.String(row.arn()), Name: &row.Name, ReplicationStatus: row.replication()}
 	if id != "" {
 		out.VersionId = &id
 	}
@@ -212,6 +226,9 @@ func (s *Service) DescribeSecret(ctx context.Context, in *secretsmanager.Describ
 		ARN: aws.String(row.arn()), Name: &row.Name, Description: text(row.Description), KmsKeyId: text(row.KMSKeyID),
 		Tags: row.tags(), VersionIdsToStages: row.versionStages(),
 		CreatedDate: &row.Created, LastChangedDate: &row.Changed, LastAccessedDate: date(row.Accessed), DeletedDate: date(row.DeletionAt),
+		RotationEnabled: row.Rotation.enabled(), RotationLambdaARN: row.Rotation.function(), RotationRules: row.Rotation.rules(),
+		LastRotatedDate: row.Rotation.last(), NextRotationDate: row.Rotation.next(),
+		PrimaryRegion: row.primaryRegion(), ReplicationStatus: row.replication(),
 	}, nil
 }
 

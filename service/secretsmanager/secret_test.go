@@ -27,7 +27,7 @@ func TestCreateSecretRefuses(t *testing.T) {
 		{"two values", "InvalidParameterException: You can't specify both", secretsmanager.CreateSecretInput{Name: aws.String("n"), SecretString: aws.String("a"), SecretBinary: []byte("b")}},
 		{"a tag twice", "InvalidParameterException: Duplicate tag keys", secretsmanager.CreateSecretInput{Name: aws.String("n"), Tags: []types.Tag{tag("a", "1"), tag("a", "2")}}},
 		{"a tag of AWS's", "InvalidParameterException: ", secretsmanager.CreateSecretInput{Name: aws.String("n"), Tags: []types.Tag{tag("aws:a", "1")}}},
-		{"replicas", "NotImplemented: The parameter AddReplicaRegions is not implemented here.", secretsmanager.CreateSecretInput{Name: aws.String("n"), AddReplicaRegions: []types.ReplicaRegionType{{Region: aws.String("eu-west-1")}}}},
+		{"a replica here", "InvalidParameterException: ", secretsmanager.CreateSecretInput{Name: aws.String("n"), AddReplicaRegions: to(region)}},
 		{"a partner's", "NotImplemented: The parameter Type is not implemented here.", secretsmanager.CreateSecretInput{Name: aws.String("n"), Type: aws.String("partner")}},
 	} {
 		_, err := c.CreateSecret(t.Context(), &tt.in)

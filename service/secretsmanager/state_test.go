@@ -8,6 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+
+	"github.com/garrison-cloud/garrison/internal/garrisontest"
 )
 
 const works = ""
@@ -26,6 +28,10 @@ var stateTable = []struct {
 		if err == nil && len(out.Errors) == 1 {
 			return &types.InvalidRequestException{Message: out.Errors[0].Message}
 		}
+		return err
+	}},
+	{"CancelRotateSecret", works, marked, func(t *testing.T, c *secretsmanager.Client, s *secretsmanager.CreateSecretOutput) error {
+		_, err := c.CancelRotateSecret(t.Context(), &secretsmanager.CancelRotateSecretInput{SecretId: s.Name})
 		return err
 	}},
 	{"CreateSecret", "ResourceExistsException: ", "InvalidRequestException: You can't create this secret", func(t *testing.T, c *secretsmanager.Client, s *secretsmanager.CreateSecretOutput) error {
@@ -64,8 +70,28 @@ var stateTable = []struct {
 		_, err := c.PutSecretValue(t.Context(), &secretsmanager.PutSecretValueInput{SecretId: s.Name, SecretString: aws.String("w")})
 		return err
 	}},
+	{"RemoveRegionsFromReplication", works, marked, func(t *testing.T, c *secretsmanager.Client, s *secretsmanager.CreateSecretOutput) error {
+		_, err := c.RemoveRegionsFromReplication(t.Context(), &secretsmanager.RemoveRegionsFromReplicationInput{SecretId: s.Name, RemoveReplicaRegions: []string{third}})
+		return err
+	}},
+	{"ReplicateSecretToRegions", works, marked, func(t *testing.T, c *secretsmanager.Client, s *secretsmanager.CreateSecretOutput) error {
+		to := garrisontest.OtherRegion
+		if c.Options().Region == to {
+			to = garrisontest.Region
+		}
+		_, err := c.ReplicateSecretToRegions(t.Context(), &secretsmanager.ReplicateSecretToRegionsInput{SecretId: s.Name, AddReplicaRegions: []types.ReplicaRegionType{{Region: &to}}})
+		return err
+	}},
 	{"RestoreSecret", works, works, func(t *testing.T, c *secretsmanager.Client, s *secretsmanager.CreateSecretOutput) error {
 		_, err := c.RestoreSecret(t.Context(), &secretsmanager.RestoreSecretInput{SecretId: s.Name})
+		return err
+	}},
+	{"RotateSecret", "InvalidRequestException: No Lambda", marked, func(t *testing.T, c *secretsmanager.Client, s *secretsmanager.CreateSecretOutput) error {
+		_, err := c.RotateSecret(t.Context(), &secretsmanager.RotateSecretInput{SecretId: s.Name})
+		return err
+	}},
+	{"StopReplicationToReplica", "InvalidParameterException: ", "InvalidParameterException: ", func(t *testing.T, c *secretsmanager.Client, s *secretsmanager.CreateSecretOutput) error {
+		_, err := c.StopReplicationToReplica(t.Context(), &secretsmanager.StopReplicationToReplicaInput{SecretId: s.Name})
 		return err
 	}},
 	{"TagResource", works, marked, func(t *testing.T, c *secretsmanager.Client, s *secretsmanager.CreateSecretOutput) error {

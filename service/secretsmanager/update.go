@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/garrison-cloud/garrison/internal/store"
+	"github.com/garrison-cloud/garrison/internal/wire"
 )
 
 // An update is what an UpdateSecret has made ready before it writes.
@@ -59,6 +60,9 @@ func (s *Service) update(ctx context.Context, in *secretsmanager.UpdateSecretInp
 			return nil, err
 		}
 	}
+	if row.replicated() {
+		return s.updateReplica(ctx, in, u)
+	}
 	return s.edit(ctx, in.SecretId, func(tx *store.Tx, now *secret) error {
 		if err := u.apply(tx, now); err != nil {
 			return err
@@ -66,7 +70,33 @@ func (s *Service) update(ctx context.Context, in *secretsmanager.UpdateSecretInp
 		if in.Description != nil {
 			now.Description = *in.Description
 		}
-		return nil
+		if u.sealed == nil {
+			return nil
+		}
+		if err := s.superseded(tx, now, id); err != nil {
+			return err
+		}
+		return now.tell(tx, &telling{by: wire.CallFrom(ctx).Principal, values: []sent{*v.sent(u.sealed)}})
+	})
+}
+
+// updateReplica changes the one thing that a replica has for itself: its key
+// (Secrets Manager User Guide, "Promote a replica secret to a standalone secret").
+func (s *Service) updateReplica(ctx context.Context, in *secretsmanager.UpdateSecretInput, u *update) (*secret, error) {
+	if in.Description != nil || in.KmsKeyId == nil {
+		return nil, onReplica()
+	}
+	return s.editReplica(ctx, in.SecretId, func(tx *store.Tx, now *secret) error {
+		switch {
+		case now.pending():
+			return markedForDeletion()
+		case !now.replicated():
+			return errMoved
+		}
+		if err := u.apply(tx, now); err != nil {
+			return err
+		}
+		return now.send(tx, now.Bond.Primary, letter{Link: now.Bond.Link, Report: &report{KMSKeyID: &now.KMSKeyID}})
 	})
 }
 
@@ -94,6 +124,9 @@ func (s *Service) prepare(ctx context.Context, row *secret, key *string) (*updat
 			continue
 		}
 		v, err := s.stored(ctx, row, id)
+		if errors.Is(err, errMoved) && label == staged {
+			continue // a rotation has yet to make it
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/garrison-cloud/garrison/internal/store"
+	"github.com/garrison-cloud/garrison/internal/wire"
 )
 
 // maxValue bounds a secret value in bytes (Secrets Manager User Guide, "Quotas").
@@ -151,8 +152,6 @@ func (s *Service) PutSecretValue(ctx context.Context, in *secretsmanager.PutSecr
 		return nil, err
 	case !given:
 		return nil, invalidRequest("You must provide either SecretString or SecretBinary.")
-	case in.RotationToken != nil:
-		return nil, notImplemented("RotationToken")
 	}
 	id, err := newVersionID(in.ClientRequestToken)
 	if err != nil {
@@ -172,6 +171,11 @@ func (s *Service) put(ctx context.Context, in *secretsmanager.PutSecretValueInpu
 	if err != nil {
 		return nil, err
 	}
+	if in.RotationToken != nil {
+		if err := row.proven(id, *in.RotationToken); err != nil {
+			return nil, err
+		}
+	}
 	if old != nil {
 		return row, s.repeated(ctx, row, old, v)
 	}
@@ -180,7 +184,13 @@ func (s *Service) put(ctx context.Context, in *secretsmanager.PutSecretValueInpu
 		return nil, err
 	}
 	return s.edit(ctx, in.SecretId, func(tx *store.Tx, now *secret) error {
-		return now.add(tx, row, sealed, in.VersionStages)
+		if err := now.add(tx, row, sealed, in.VersionStages); err != nil {
+			return err
+		}
+		if err := s.superseded(tx, now, id); err != nil {
+			return err
+		}
+		return now.tell(tx, &telling{by: wire.CallFrom(ctx).Principal, values: []sent{*v.sent(sealed)}})
 	})
 }
 
@@ -191,8 +201,11 @@ func (s *Service) withVersion(ctx context.Context, given *string, id string) (ro
 		if row, err = r.get(tx); err != nil {
 			return orMissing(err)
 		}
-		if row.pending() {
+		switch {
+		case row.pending():
 			return markedForDeletion()
+		case row.replicated() && id != "":
+			return onReplica()
 		}
 		if v, err = row.version(tx, id); errors.Is(err, store.ErrNotFound) {
 			v, err = nil, nil

@@ -106,7 +106,7 @@ func TestPutSecretValueRefuses(t *testing.T) {
 		{"too long", "ValidationException: ", secretsmanager.PutSecretValueInput{SecretString: aws.String(long + "x")}},
 		{"too many bytes", "InvalidParameterException: ", secretsmanager.PutSecretValueInput{SecretString: aws.String(strings.Repeat("ü", 40000))}},
 		{"a short token", "ValidationException: ", secretsmanager.PutSecretValueInput{SecretString: aws.String("a"), ClientRequestToken: aws.String("1")}},
-		{"a rotation", "NotImplemented: ", secretsmanager.PutSecretValueInput{SecretString: aws.String("a"), RotationToken: aws.String(token)}},
+		{"no such rotation", "InvalidParameterException: The RotationToken is not valid.", secretsmanager.PutSecretValueInput{SecretString: aws.String("a"), RotationToken: aws.String(token)}},
 	} {
 		tt.in.SecretId = aws.String("app")
 		_, err := c.PutSecretValue(t.Context(), &tt.in)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/garrison-cloud/garrison/internal/page"
 	"github.com/garrison-cloud/garrison/internal/store"
+	"github.com/garrison-cloud/garrison/internal/wire"
 )
 
 // The staging labels that Secrets Manager itself attaches, and how many labels
@@ -75,13 +76,40 @@ func (s *secret) prune(tx *store.Tx) error {
 
 // UpdateSecretVersionStage attaches a label to a version, moves it or takes it away.
 func (s *Service) UpdateSecretVersionStage(ctx context.Context, in *secretsmanager.UpdateSecretVersionStageInput) (*secretsmanager.UpdateSecretVersionStageOutput, error) {
-	row, err := s.edit(ctx, in.SecretId, func(tx *store.Tx, row *secret) error {
-		return row.move(tx, *in.VersionStage, in.RemoveFromVersionId, in.MoveToVersionId)
-	})
+	row, err := retry(func() (*secret, error) { return s.moveLabel(ctx, in) })
 	if err != nil {
 		return nil, err
 	}
 	return &secretsmanager.UpdateSecretVersionStageOutput{ARN: aws.String(row.arn()), Name: &row.Name}, nil
+}
+
+// moveLabel moves a label, and has replicas do so. They have the versions that are
+// in use; another they are sent.
+func (s *Service) moveLabel(ctx context.Context, in *secretsmanager.UpdateSecretVersionStageInput) (*secret, error) {
+	t := &telling{by: wire.CallFrom(ctx).Principal}
+	was, err := s.active(ctx, in.SecretId)
+	if err != nil {
+		return nil, err
+	}
+	if to := in.MoveToVersionId; to != nil && len(was.Replicas) > 0 && was.labels(*to) == nil {
+		v, err := s.opened(ctx, was, *to)
+		if errors.Is(err, errMoved) {
+			return nil, noVersion(*to)
+		}
+		if err != nil {
+			return nil, err
+		}
+		t.values = append(t.values, *v)
+	}
+	return s.edit(ctx, in.SecretId, func(tx *store.Tx, row *secret) error {
+		if err := row.move(tx, *in.VersionStage, in.RemoveFromVersionId, in.MoveToVersionId); err != nil {
+			return err
+		}
+		if len(was.Replicas) == 0 && len(row.Replicas) > 0 {
+			return errMoved
+		}
+		return row.tell(tx, t)
+	})
 }
 
 func (s *secret) move(tx *store.Tx, label string, from, to *string) error {

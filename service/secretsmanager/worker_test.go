@@ -13,6 +13,7 @@ import (
 	"github.com/garrison-cloud/garrison/internal/authz"
 	"github.com/garrison-cloud/garrison/internal/clock"
 	"github.com/garrison-cloud/garrison/internal/garrisontest"
+	"github.com/garrison-cloud/garrison/internal/relay"
 	"github.com/garrison-cloud/garrison/internal/store"
 	"github.com/garrison-cloud/garrison/internal/store/pebble"
 	"github.com/garrison-cloud/garrison/internal/wire"
@@ -39,7 +40,8 @@ func newDirect(t testing.TB) (*secretsmanager.Service, *clock.Fake, context.Cont
 		}
 	})
 	call := &wire.Call{Facts: authz.Facts{Principal: authz.Root(arn.Root(account), account, "AKIAEXAMPLE"), Region: region}}
-	return secretsmanager.New(secretsmanager.Config{DB: db, Clock: fake, Region: region}), fake, wire.WithCall(t.Context(), call)
+	peers := relay.New(relay.Config{DB: db, Clock: fake, Region: region})
+	return secretsmanager.New(secretsmanager.Config{DB: db, Clock: fake, Region: region, Relay: peers}), fake, wire.WithCall(t.Context(), call)
 }
 
 // TestWorkerDeletes destroys what is due, its values too, and nothing else.
