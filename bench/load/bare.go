@@ -2,46 +2,18 @@ package main
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"encoding/json"
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
+	"sync"
 	"time"
 )
 
-// serveBare is the reference: a bare net/http handler that decodes the JSON
-// request and answers as many bytes as Garrison's answer has. It checks no
-// signature, no policy, and records nothing.
+// serveBare serves the reference until ctx ends.
 func serveBare(ctx context.Context, addr string) error {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return err
-	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("/answer", func(w http.ResponseWriter, r *http.Request) {
-		if _, err := decode(r); err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return
-		}
-		answer(w, r, nil)
-	})
-	mux.HandleFunc("/ecdsa", func(w http.ResponseWriter, r *http.Request) {
-		in, err := decode(r)
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return
-		}
-		sig, err := ecdsa.SignASN1(rand.Reader, key, in.Message)
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusInternalServerError)
-			return
-		}
-		answer(w, r, sig)
-	})
-	srv := &http.Server{Addr: addr, Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	srv := &http.Server{Addr: addr, Handler: bareHandler(), ReadHeaderTimeout: 10 * time.Second}
 	go func() {
 		<-ctx.Done()
 		_ = srv.Close() // the process ends with it
@@ -52,41 +24,76 @@ func serveBare(ctx context.Context, addr string) error {
 	return nil
 }
 
-type bareInput struct {
-	KeyID     string `json:"KeyId"`
-	Plaintext []byte
-	Message   []byte
+// bareHandler is the reference: a bare net/http handler that decodes the JSON
+// request, does the primitive that the path names with a key that it holds ready,
+// and answers as many bytes as Garrison's answer has. It checks no signature of
+// the request, no policy, and records nothing.
+func bareHandler() http.Handler {
+	mux := http.NewServeMux()
+	for name, create := range primitives() {
+		ready := sync.OnceValues(create)
+		mux.HandleFunc("/"+name, func(w http.ResponseWriter, r *http.Request) {
+			out, err := perform(r, ready)
+			if err != nil {
+				http.Error(w, err.Error(), http.StatusBadRequest)
+				return
+			}
+			answer(w, r, out)
+		})
+	}
+	return mux
 }
 
-func decode(r *http.Request) (bareInput, error) {
-	var in bareInput
-	b, err := io.ReadAll(r.Body)
+func perform(r *http.Request, ready func() (primitive, error)) ([]byte, error) {
+	do, err := ready()
 	if err != nil {
-		return in, err
+		return nil, err
 	}
-	if r.Header.Get("X-Amz-Target") == "" {
-		return in, nil // a form: Garrison's Query protocol
+	in, err := decode(r)
+	if err != nil {
+		return nil, err
 	}
-	return in, json.Unmarshal(b, &in)
+	return do(in)
+}
+
+// bareInput has what the primitives ask for.
+type bareInput struct {
+	KeyID          string `json:"KeyId"`
+	Plaintext      []byte
+	CiphertextBlob []byte
+	Message        []byte
+	Signature      []byte
+	Mac            []byte
+	PublicKey      []byte
+	NumberOfBytes  int
+}
+
+func decode(r *http.Request) (*bareInput, error) {
+	in := &bareInput{}
+	b, err := io.ReadAll(r.Body)
+	if err != nil || r.Header.Get("X-Amz-Target") == "" {
+		return in, err // a form: Garrison's Query protocol
+	}
+	return in, json.Unmarshal(b, in)
 }
 
 type bareOutput struct {
-	Pad       string
-	Signature []byte `json:",omitempty"`
+	Pad    string
+	Result []byte `json:",omitempty"`
 }
 
 // answer sends n bytes as the client wished, so that both servers send the same.
-func answer(w http.ResponseWriter, r *http.Request, signature []byte) {
+func answer(w http.ResponseWriter, r *http.Request, result []byte) {
 	n, err := strconv.Atoi(r.URL.Query().Get("n"))
 	if err != nil || n < 0 || n > 1<<20 {
 		http.Error(w, "n must be a length", http.StatusBadRequest)
 		return
 	}
-	pad := make([]byte, max(0, n-len(`{"Pad":""}`)-len(signature)*4/3))
-	for i := range pad {
-		pad[i] = 'x'
+	frame := len(`{"Pad":""}`)
+	if len(result) > 0 {
+		frame += len(`,"Result":""`) + (len(result)+2)/3*4
 	}
-	b, err := json.Marshal(bareOutput{Pad: string(pad), Signature: signature})
+	b, err := json.Marshal(bareOutput{Pad: strings.Repeat("x", max(0, n-frame)), Result: result})
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return

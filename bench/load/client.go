@@ -5,45 +5,82 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
 	"net/http"
-	"slices"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 )
 
-// A client sends one operation's requests to one server.
+// home is the Region of every call.
+const home = "us-east-1"
+
+// A client sends one operation's requests to one server, in turn where there are
+// several.
 type client struct {
-	http  *http.Client
-	url   string
-	creds aws.Credentials
-	op    operation
-	body  []byte
-	sum   string
+	http     *http.Client
+	url      string
+	creds    aws.Credentials
+	op       operation
+	requests []request
+	next     atomic.Uint64
 }
 
-func newClient(url string, creds aws.Credentials, op operation, key string) *client {
-	body := op.body(key)
-	sum := sha256.Sum256(body)
+// A request is a body and the hash that its signature covers.
+type request struct {
+	body []byte
+	sum  string
+}
+
+func newClient(url string, creds aws.Credentials, op operation, requests ...request) *client {
 	return &client{
 		http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true}},
-		url:  url, creds: creds, op: op, body: body, sum: hex.EncodeToString(sum[:]),
+		url:  url, creds: creds, op: op, requests: requests,
 	}
 }
 
-// send signs and sends one request, and returns the answer's body.
+// close lets go of connections. A server that stops waits for those that were
+// dialed and never used (net/http, Server.Shutdown).
+func (c *client) close() { c.http.CloseIdleConnections() }
+
+// newRequest encodes a form, which is sent as it is, or the members of an object.
+func newRequest(members any) (request, error) {
+	body := []byte(nil)
+	if form, ok := members.(string); ok {
+		body = []byte(form)
+	} else {
+		var err error
+		if body, err = json.Marshal(members); err != nil {
+			return request{}, err
+		}
+	}
+	sum := sha256.Sum256(body)
+	return request{body, hex.EncodeToString(sum[:])}, nil
+}
+
+// prepare makes the request of an operation.
+func prepare(ctx context.Context, op operation, s *subject) (request, error) {
+	m, err := op.members(ctx, s)
+	if err != nil {
+		return request{}, fmt.Errorf("prepare %s: %w", op.name, err)
+	}
+	return newRequest(m)
+}
+
+// send signs and sends the next request, and returns the answer's body.
 func (c *client) send(ctx context.Context, signer *v4.Signer) ([]byte, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(c.body))
+	next := c.requests[c.next.Add(1)%uint64(len(c.requests))]
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(next.body))
 	if err != nil {
 		return nil, err
 	}
 	maps.Copy(r.Header, c.op.header)
-	if err := signer.SignHTTP(ctx, c.creds, r, c.sum, c.op.service, "us-east-1", time.Now()); err != nil {
+	if err := signer.SignHTTP(ctx, c.creds, r, next.sum, c.op.service, home, time.Now()); err != nil {
 		return nil, err
 	}
 	resp, err := c.http.Do(r)
@@ -59,63 +96,4 @@ func (c *client) send(ctx context.Context, signer *v4.Signer) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %s: %s", c.op.name, resp.Status, b)
 	}
 	return b, nil
-}
-
-// A result is what one measurement gave.
-type result struct {
-	rate     float64 // requests a second
-	p50, p99 time.Duration
-	cpu      float64 // cores that the server used
-	rss      int     // the server's resident memory after it, in MiB
-}
-
-// load sends requests from n workers for d.
-func (c *client) load(ctx context.Context, n int, d time.Duration) (result, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	var (
-		wg       sync.WaitGroup
-		mu       sync.Mutex // guards all and failure
-		all      []time.Duration
-		failure  error
-		deadline = time.Now().Add(d)
-	)
-	for range n {
-		wg.Go(func() {
-			took, err := c.work(ctx, deadline)
-			mu.Lock()
-			defer mu.Unlock()
-			all = append(all, took...)
-			if err != nil && failure == nil {
-				failure = err
-				cancel()
-			}
-		})
-	}
-	begun := time.Now()
-	wg.Wait()
-	elapsed := time.Since(begun)
-	if failure != nil {
-		return result{}, failure
-	}
-	slices.Sort(all)
-	return result{
-		rate: float64(len(all)) / elapsed.Seconds(),
-		p50:  all[len(all)/2], p99: all[len(all)*99/100],
-	}, nil
-}
-
-func (c *client) work(ctx context.Context, deadline time.Time) ([]time.Duration, error) {
-	signer := v4.NewSigner()
-	var took []time.Duration
-	for {
-		begun := time.Now()
-		if begun.After(deadline) && len(took) > 0 {
-			return took, nil
-		}
-		if _, err := c.send(ctx, signer); err != nil {
-			return took, err
-		}
-		took = append(took, time.Since(begun))
-	}
 }
