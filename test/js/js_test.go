@@ -19,7 +19,7 @@ func TestJavaScript(t *testing.T) {
 	if _, err := os.Stat("node_modules/@aws-crypto/client-node"); err != nil {
 		t.Fatal("the JavaScript SDKs are missing: bash test.sh installs them")
 	}
-	for _, program := range []string{"api.mjs", "encryption.mjs", "mrk.mjs"} {
+	for _, program := range []string{"api.mjs", "encryption.mjs", "mrk.mjs", "parameters.mjs"} {
 		t.Run(program, func(t *testing.T) {
 			t.Parallel()
 			if _, err := os.ReadFile(program); err != nil { // the test's cache notices a change of what was read
