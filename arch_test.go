@@ -29,6 +29,7 @@ internal/store/*:    internal/clock internal/store internal/store/tuple
 internal/lastuse:    internal/store internal/clock
 internal/sigv4:      internal/clock
 internal/xks:        internal/clock
+internal/runtime:    internal/clock
 internal/authz:      engine/iam internal/store internal/arn internal/recent
 internal/wire/model: 
 internal/wire/modelgen: internal/wire/model
@@ -40,7 +41,7 @@ internal/hsm/frame:
 internal/hsm/hsmtest:
 internal/hsm:        internal/clock internal/hsm/frame
 pkcs11:              internal/hsm/frame
-service/*:           internal/wire internal/jobs internal/relay internal/authz internal/store internal/audit internal/lastuse internal/page internal/recent internal/hsm internal/clock internal/arn internal/jsonenc internal/xks engine/*
+service/*:           internal/runtime internal/wire internal/jobs internal/relay internal/authz internal/store internal/audit internal/lastuse internal/page internal/recent internal/hsm internal/clock internal/arn internal/jsonenc internal/xks engine/*
 internal/gateway:    internal/wire internal/authz internal/sigv4 internal/audit internal/lastuse internal/store internal/clock internal/arn engine/iam
 internal/server:     *
 internal/garrisontest: *

@@ -23,9 +23,11 @@ need() {
   DEBIAN_FRONTEND=noninteractive $sudo apt-get install -qq -y --no-install-recommends "$2" >/dev/null
 }
 need aws awscli
+need python3 python3
 need node nodejs
 need npm npm
 need softhsm2-util softhsm2
+need pg_ctlcluster postgresql
 need gcc gcc
 need /usr/include/stdlib.h libc6-dev
 (cd test/js && npm ci --silent --no-audit --no-fund)

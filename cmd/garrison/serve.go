@@ -16,26 +16,27 @@ import (
 )
 
 type serveCmd struct {
-	Listen     string            `default:"127.0.0.1:4566" help:"Address of the API (default ${default})." placeholder:"HOST:PORT"`
-	OpsListen  string            `default:"127.0.0.1:4567" help:"Address of /_garrison/health and /metrics, or \"off\" (default ${default})." placeholder:"HOST:PORT"`
-	Data       string            `help:"Directory of the state (default ${data}; with --dev: in memory)." placeholder:"DIR" type:"path"`
-	Regions    []string          `default:"us-east-1" help:"Regions to serve; the first is what clients use by default (default ${default})." placeholder:"REGION"`
-	Account    []string          `default:"000000000000" help:"Account ids; each gets a root access key (default ${default})." placeholder:"ID"`
-	Dev        bool              `help:"For tests: take any signature, and a twelve-digit access key id as the account's root."`
-	DevIAM     string            `name:"dev-iam" default:"on" enum:"on,off" help:"With --dev: whether policies are enforced (on, off)."`
-	Peer       map[string]string `help:"A Region that another process serves, and where that process takes deliveries (repeatable)." placeholder:"REGION=URL"`
-	PeerListen string            `help:"Address at which the Regions of other processes deliver." placeholder:"HOST:PORT"`
-	PeerSecret string            `help:"File of the secret that all the processes share." placeholder:"FILE" type:"existingfile"`
-	HSM        []string          `name:"hsm" sep:"none" help:"A PKCS#11 token that KMS may keep keys in, by the id of the CloudHSM cluster that it stands for (repeatable)." placeholder:"CLUSTER=MODULE,token=LABEL"`
-	Audit      string            `default:"grouped" enum:"grouped,strict" help:"When events are durable: grouped (within half a second) or strict (before the answer)."`
-	Quotas     string            `default:"off" enum:"off,aws" help:"Request rates that callers are held to: off, or aws for those that AWS publishes."`
-	TLS        bool              `name:"tls" help:"Serve HTTPS with a certificate of the server's own CA."`
-	TLSCert    string            `name:"tls-cert" help:"Serve HTTPS with this certificate (PEM)." placeholder:"FILE" type:"existingfile"`
-	TLSKey     string            `name:"tls-key" help:"The key of --tls-cert (PEM)." placeholder:"FILE" type:"existingfile"`
-	Trace      string            `name:"trace-endpoint" help:"Send OpenTelemetry traces to this OTLP/HTTP collector." placeholder:"URL"`
-	Drain      time.Duration     `default:"10s" help:"How long calls may take to end after SIGTERM."`
-	LogLevel   slog.Level        `default:"info" help:"Least level to log: debug, info, warn, error."`
-	LogJSON    bool              `name:"log-json" help:"Log JSON instead of text."`
+	Listen      string            `default:"127.0.0.1:4566" help:"Address of the API (default ${default})." placeholder:"HOST:PORT"`
+	OpsListen   string            `default:"127.0.0.1:4567" help:"Address of /_garrison/health and /metrics, or \"off\" (default ${default})." placeholder:"HOST:PORT"`
+	Data        string            `help:"Directory of the state (default ${data}; with --dev: in memory)." placeholder:"DIR" type:"path"`
+	Regions     []string          `default:"us-east-1" help:"Regions to serve; the first is what clients use by default (default ${default})." placeholder:"REGION"`
+	Account     []string          `default:"000000000000" help:"Account ids; each gets a root access key (default ${default})." placeholder:"ID"`
+	Dev         bool              `help:"For tests: take any signature, and a twelve-digit access key id as the account's root."`
+	DevIAM      string            `name:"dev-iam" default:"on" enum:"on,off" help:"With --dev: whether policies are enforced (on, off)."`
+	Peer        map[string]string `help:"A Region that another process serves, and where that process takes deliveries (repeatable)." placeholder:"REGION=URL"`
+	PeerListen  string            `help:"Address at which the Regions of other processes deliver." placeholder:"HOST:PORT"`
+	PeerSecret  string            `help:"File of the secret that all the processes share." placeholder:"FILE" type:"existingfile"`
+	HSM         []string          `name:"hsm" sep:"none" help:"A PKCS#11 token that KMS may keep keys in, by the id of the CloudHSM cluster that it stands for (repeatable)." placeholder:"CLUSTER=MODULE,token=LABEL"`
+	Audit       string            `default:"grouped" enum:"grouped,strict" help:"When events are durable: grouped (within half a second) or strict (before the answer)."`
+	FunctionUID int               `name:"function-uid" default:"1879048192" help:"First of the user ids that Lambda functions run under, 64 a Region, when the server is root (default ${default})." placeholder:"UID"`
+	Quotas      string            `default:"off" enum:"off,aws" help:"Request rates that callers are held to: off, or aws for those that AWS publishes."`
+	TLS         bool              `name:"tls" help:"Serve HTTPS with a certificate of the server's own CA."`
+	TLSCert     string            `name:"tls-cert" help:"Serve HTTPS with this certificate (PEM)." placeholder:"FILE" type:"existingfile"`
+	TLSKey      string            `name:"tls-key" help:"The key of --tls-cert (PEM)." placeholder:"FILE" type:"existingfile"`
+	Trace       string            `name:"trace-endpoint" help:"Send OpenTelemetry traces to this OTLP/HTTP collector." placeholder:"URL"`
+	Drain       time.Duration     `default:"10s" help:"How long calls may take to end after SIGTERM."`
+	LogLevel    slog.Level        `default:"info" help:"Least level to log: debug, info, warn, error."`
+	LogJSON     bool              `name:"log-json" help:"Log JSON instead of text."`
 }
 
 // gcPercent trades memory under load for processor time: most of what a call
@@ -68,7 +69,7 @@ func (c *serveCmd) config() server.Config {
 	return server.Config{
 		Listen: c.Listen, OpsListen: c.OpsListen, Data: data, Regions: c.Regions, Accounts: c.Account,
 		Dev: c.Dev, IAMOff: c.DevIAM == "off", StrictAudit: c.Audit == "strict",
-		Quotas: c.Quotas == "aws", HSM: c.HSM, Peers: c.Peer, PeerListen: c.PeerListen, PeerSecret: c.PeerSecret,
+		Quotas: c.Quotas == "aws", FunctionUID: c.FunctionUID, HSM: c.HSM, Peers: c.Peer, PeerListen: c.PeerListen, PeerSecret: c.PeerSecret,
 		TLS: c.TLS, TLSCert: c.TLSCert, TLSKey: c.TLSKey, TraceEndpoint: c.Trace, Drain: c.Drain,
 		Logger: c.logger(),
 	}

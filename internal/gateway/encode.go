@@ -51,6 +51,9 @@ func (x *exchange) accessDenied(d *authz.Denied) *wire.Error {
 	}
 	e := wire.AccessDenied.In(x.protocol, message)
 	e.Cause = d
+	if x.service.Name() == "sns" { // it has a word of its own (SNS API Reference, "Errors")
+		e.Code = "AuthorizationError"
+	}
 	return e
 }
 

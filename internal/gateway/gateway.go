@@ -54,6 +54,9 @@ type Config struct {
 	// MessageEncoder seals the details of a denial for services that answer with
 	// an encoded authorization message; nil leaves them out.
 	MessageEncoder func(ctx context.Context, d *authz.Denied) (string, error)
+	// Certificate returns what is served to anybody under a path: the certificates that
+	// SNS's subscribers verify messages by. nil serves none.
+	Certificate func(ctx context.Context, path string) (pem []byte, ok bool)
 	// Uses notes when access keys and permissions were last used; nil notes nothing.
 	Uses *lastuse.Recorder
 }
@@ -96,6 +99,9 @@ func New(c Config) *Gateway {
 
 // ServeHTTP takes one call through all stages.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if g.serveCertificate(w, r) {
+		return
+	}
 	x := g.newExchange(r.Context())
 	x.w, x.r = w, r
 	defer x.finish()

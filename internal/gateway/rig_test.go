@@ -40,6 +40,8 @@ type rig struct {
 	logs map[string]*audit.Log
 	disk *disk
 	time *clock.Fake // goes on by a second with each call, so that events have an order
+	// policy is the resource policy of every key.
+	policy string
 
 	createKey    func(context.Context, *kms.CreateKeyInput) (*kms.CreateKeyOutput, error)
 	describeKey  func(context.Context, *kms.DescribeKeyInput) (*kms.DescribeKeyOutput, error)
@@ -111,7 +113,7 @@ func (r *rig) services(t *testing.T) map[string]*wire.Service {
 					return r.createKey(ctx, in)
 				}),
 			wire.Op(func(_ context.Context, in *kms.DescribeKeyInput) (authz.Target, error) {
-				return authz.Target{Resource: "arn:aws:kms:us-east-1:" + account + ":key/" + *in.KeyId, Type: "AWS::KMS::Key"}, nil
+				return authz.Target{Resource: "arn:aws:kms:us-east-1:" + account + ":key/" + *in.KeyId, Type: "AWS::KMS::Key", Policy: r.policy}, nil
 			}, func(ctx context.Context, in *kms.DescribeKeyInput) (*kms.DescribeKeyOutput, error) {
 				return r.describeKey(ctx, in)
 			}, wire.Anonymous), // which AWS's model does not say, so that it has no effect

@@ -50,7 +50,7 @@ func TestDutyAtItsTime(t *testing.T) {
 	t.Parallel()
 	fake := clock.NewFake(noon)
 	db := openDB(t, fake)
-	defer db.Close() //nolint:errcheck // it was in memory
+	defer db.Close()
 	done := make(chan string, 3)
 	w := jobs.New(fake, jobs.Duty[task]{
 		DB: db, Clock: fake, Table: tasks, Index: "due", At: func(t *task) time.Time { return t.Due },

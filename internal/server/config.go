@@ -55,6 +55,11 @@ type Config struct {
 	// may use (external ones, by the machine's trusted authorities).
 	HSM     []string
 	Outside kms.Outside
+	// FunctionUID is the first of the user ids that Lambda functions run under, 64 a
+	// Region, where the server is root (1879048192).
+	FunctionUID int
+	// endpoint is where the API is reached; New sets it.
+	endpoint string
 	// Clock is the time of services (the machine's; with Dev, one that can be
 	// advanced).
 	Clock  clock.Clock

@@ -38,6 +38,7 @@ type Server struct {
 	peerHandler http.Handler
 	tls         *tls.Config  // nil for HTTP
 	stopTraces  func() error // nil without traces
+	newcomers   *newcomers
 }
 
 func newID() string { return uuid.NewString() }
@@ -48,7 +49,7 @@ func New(ctx context.Context, c Config) (_ *Server, err error) {
 	if err := c.complete(); err != nil {
 		return nil, err
 	}
-	s := &Server{config: c, metrics: prometheus.NewRegistry()}
+	s := &Server{config: c, metrics: prometheus.NewRegistry(), newcomers: newNewcomers()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
@@ -66,6 +67,7 @@ func New(ctx context.Context, c Config) (_ *Server, err error) {
 	if err := s.connectPeers(); err != nil {
 		return nil, err
 	}
+	s.config.endpoint = s.URL()
 	if s.services, err = buildServices(&s.config, s.storage); err != nil {
 		return nil, err
 	}
@@ -165,7 +167,7 @@ func (s *Server) Run(ctx context.Context) error {
 		case <-serveCtx.Done():
 		case <-work.Done():
 		}
-		return errors.Join(drain(ctx, api, s.config.Drain), ops.Close(), peers.Close())
+		return errors.Join(s.drain(ctx, api), ops.Close(), peers.Close())
 	})
 	err := serving.Wait()
 	stopWork()
@@ -191,15 +193,16 @@ func (s *Server) apiServer() *http.Server {
 	return &http.Server{
 		Handler: s.gateway, TLSConfig: s.tls, Protocols: &protocols,
 		ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
-		ErrorLog: quietLog(s.config.Logger),
+		ErrorLog: quietLog(s.config.Logger), ConnState: s.newcomers.state,
 	}
 }
 
 // drain lets calls under way end, and cuts off those that take too long. It is
 // for after ctx has ended.
-func drain(ctx context.Context, api *http.Server, patience time.Duration) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+func (s *Server) drain(ctx context.Context, api *http.Server) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.config.Drain)
 	defer cancel()
+	s.newcomers.close()
 	if err := api.Shutdown(ctx); err != nil {
 		return errors.Join(fmt.Errorf("drain: %w", err), api.Close())
 	}

@@ -25,6 +25,7 @@ import (
 	"github.com/garrison-cloud/garrison/service/kms"
 	"github.com/garrison-cloud/garrison/service/s3"
 	"github.com/garrison-cloud/garrison/service/secretsmanager"
+	"github.com/garrison-cloud/garrison/service/sns"
 	"github.com/garrison-cloud/garrison/service/ssm"
 	"github.com/garrison-cloud/garrison/service/sts"
 )
@@ -40,6 +41,8 @@ type services struct {
 	regions    map[string]*gateway.Region
 	workers    []worker
 	uses       *lastuse.Recorder
+	// topics are by Region.
+	topics map[string]*sns.Service
 	// url is where the API answers.
 	url string
 	// gateway is set once it is built of the others.
@@ -62,7 +65,7 @@ var globalServices = map[string]bool{"iam": true, "account": true}
 func buildServices(c *Config, st *storage) (*services, error) {
 	compiler := authz.NewCompiler(compiledPolicies)
 	shared := st.rooms[global]
-	s := &services{regions: map[string]*gateway.Region{}}
+	s := &services{regions: map[string]*gateway.Region{}, topics: map[string]*sns.Service{}}
 	s.uses = lastuse.New(lastuse.Config{DB: shared.db, Clock: c.Clock, Kept: map[string]time.Duration{lastuse.Permission: iam.Tracking}})
 	s.workers = append(s.workers, s.uses)
 	s.iam = iam.New(iam.Config{DB: shared.db, Clock: c.Clock, Compiler: compiler, Uses: s.uses})
@@ -81,20 +84,28 @@ func buildServices(c *Config, st *storage) (*services, error) {
 
 func (s *services) buildRegion(c *Config, region string, local, shared *room) error {
 	keys := kms.New(kms.Config{DB: local.db, Clock: c.Clock, Region: region, Relay: local.relay, Uses: s.uses, Events: local.log, Quotas: c.Quotas, Outside: c.Outside})
-	held := secretsmanager.New(secretsmanager.Config{DB: local.db, Clock: c.Clock, Region: region, KMS: inProcessKMS{s}})
-	stored := ssm.New(ssm.Config{DB: local.db, Clock: c.Clock, Region: region, Regions: c.Regions, KMS: inProcessKMS{s}, Secrets: inProcessSecrets{s}})
+	held := secretsmanager.New(secretsmanager.Config{DB: local.db, Clock: c.Clock, Region: region, KMS: inProcessKMS{s}, Relay: local.relay, Lambda: rotationFunctions{s}, Events: local.log})
+	told := s.events(c, region, local)
+	stored := ssm.New(ssm.Config{DB: local.db, Clock: c.Clock, Region: region, Regions: c.Regions, KMS: inProcessKMS{s}, Secrets: inProcessSecrets{s}, Events: parameterEvents{told}})
 	s.workers = append(s.workers, keys, held, stored)
+	queues, published := s.messaging(c, region, local)
+	functions, kept := s.functions(c, region, local)
 	r := &gateway.Region{Services: map[string]*wire.Service{}, Log: local.log}
 	for name, svc := range map[string]service{
 		"accessanalyzer": accessanalyzer.New(knownActions()),
 		"account":        account.New(c.Regions),
 		"cloudtrail":     cloudtrail.New(c.Clock, local.log, shared.log),
 		"cloudwatch":     cloudwatch.New(local.db),
+		"cloudwatchlogs": kept,
 		"ec2":            ec2.New(c.Regions),
+		"eventbridge":    told,
 		"iam":            s.iam,
 		"kms":            keys,
+		"lambda":         functions,
 		"s3":             s3.New(shared.db, region),
 		"secretsmanager": held,
+		"sns":            published,
+		"sqs":            queues,
 		"ssm":            stored,
 		"sts":            s.sts,
 	} {
@@ -121,7 +132,7 @@ func (s *services) gatewayConfig(c *Config, m *gateway.Metrics, t trace.Tracer) 
 	g := gateway.Config{
 		Regions: s.regions, Home: home(c.Regions), Global: globalServices,
 		Keys: keys, Authorizer: s.authorizer, Clock: c.Clock, Wall: clock.System{}, NewID: newID,
-		Logger: c.Logger, Metrics: m, Tracer: t, AnySignature: c.Dev,
+		Logger: c.Logger, Metrics: m, Tracer: t, AnySignature: c.Dev, Certificate: s.certificate,
 		MessageEncoder: s.sts.EncodeMessage, Uses: s.uses,
 	}
 	if c.Dev {

@@ -45,7 +45,8 @@ func plainRequest(t *testing.T, url, protocol string, table *model.Table, op *mo
 }
 
 // TestUnsignedCalls sends every operation of every service without a signature:
-// only the two that bring a proof of their own get any further.
+// only those that bring a proof of their own get any further: two of STS, and the two
+// that are links in SNS's messages.
 func TestUnsignedCalls(t *testing.T) {
 	t.Parallel()
 	for name, dev := range map[string]bool{"signatures verified": false, "development": true} {
@@ -64,7 +65,7 @@ func TestUnsignedCalls(t *testing.T) {
 					}
 				}
 			}
-			for _, open := range []string{"sts:AssumeRoleWithSAML", "sts:AssumeRoleWithWebIdentity"} {
+			for _, open := range []string{"sts:AssumeRoleWithSAML", "sts:AssumeRoleWithWebIdentity", "sns:ConfirmSubscription", "sns:Unsubscribe"} {
 				if !strings.Contains(reached[open], "validation error") {
 					t.Errorf("%s needs a signature: %q", open, reached[open])
 				}

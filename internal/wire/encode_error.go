@@ -75,6 +75,8 @@ func (s *Service) queryError(h http.Header, e *Error) {
 	code := e.Code
 	if x := s.exception(e.name()); x != nil && x.Code != "" {
 		code = x.Code
+	} else if x == nil {
+		code = inQuery(code)
 	}
 	h["X-Amzn-Query-Error"] = []string{code + ";" + senderOf(e)}
 }

@@ -85,6 +85,17 @@ func commonStatus(p Protocol, code string) int {
 	return http.StatusBadRequest
 }
 
+// inQuery is awsQuery's code for a common failure that has another in JSON, and the
+// code itself for all else.
+func inQuery(code string) string {
+	for f := range answers {
+		if answers[f][0].code == code {
+			return answers[f][1].code
+		}
+	}
+	return code
+}
+
 // In returns the failure as a protocol says it.
 func (f Failure) In(p Protocol, message string) *Error {
 	a := answers[f][column(p)]

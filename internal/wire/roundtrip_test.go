@@ -12,11 +12,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/account"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/google/go-cmp/cmp"
@@ -37,16 +41,24 @@ func sdk(name string, cfg aws.Config) any {
 		return cloudtrail.NewFromConfig(cfg)
 	case "cloudwatch":
 		return cloudwatch.NewFromConfig(cfg)
+	case "cloudwatchlogs":
+		return cloudwatchlogs.NewFromConfig(cfg)
 	case "ec2":
 		return ec2.NewFromConfig(cfg)
 	case "iam":
 		return iam.NewFromConfig(cfg)
 	case "kms":
 		return kms.NewFromConfig(cfg)
+	case "lambda":
+		return lambda.NewFromConfig(cfg)
 	case "s3":
 		return s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = true })
 	case "secretsmanager":
 		return secretsmanager.NewFromConfig(cfg)
+	case "sns":
+		return sns.NewFromConfig(cfg)
+	case "sqs":
+		return sqs.NewFromConfig(cfg, func(o *sqs.Options) { o.DisableMessageChecksumValidation = true }) // bodies are random, and so are the checksums
 	case "ssm":
 		return ssm.NewFromConfig(cfg)
 	default:
@@ -58,7 +70,7 @@ func sdk(name string, cfg aws.Config) any {
 func setBySDK(service string) func(string) bool {
 	return func(member string) bool {
 		if service != "s3" {
-			return member == "PresignedUrl"
+			return member == "PresignedUrl" || service == "lambda" && (member == "StatusCode" || member == "Status") // it is the answer's own
 		}
 		return strings.Contains(member, "Checksum") || strings.Contains(member, "MD5") ||
 			member == "ContentLength" || member == "ContentEncoding" || member == "Expires"
@@ -157,7 +169,7 @@ func TestRoundTrip(t *testing.T) {
 			t.Parallel()
 			r := newRoundTrip(t, name)
 			for op := range r.service.Operations() {
-				if m, _ := r.maker.table.Operation(op.Name); special[op.Name] || m == nil {
+				if m, _ := r.maker.table.Operation(op.Name); special[op.Name] || special[name+"."+op.Name] || m == nil {
 					continue
 				}
 				for seed := range 2 {
@@ -169,5 +181,8 @@ func TestRoundTrip(t *testing.T) {
 }
 
 // special are operations that the SDK does not simply send: event streams, one
-// that it presigns, and those at endpoints of their own.
-var special = map[string]bool{"SelectObjectContent": true, "WriteGetObjectResponse": true, "CopySnapshot": true, "ListDirectoryBuckets": true}
+// that it presigns, those at endpoints of their own, and one whose list it sorts.
+var special = map[string]bool{
+	"SelectObjectContent": true, "WriteGetObjectResponse": true, "CopySnapshot": true, "ListDirectoryBuckets": true,
+	"GetLogObject": true, "StartLiveTail": true, "InvokeWithResponseStream": true, "lambda.UntagResource": true,
+}

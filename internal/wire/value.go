@@ -86,5 +86,5 @@ func (m *member) secret() bool {
 }
 
 // unmarked are shapes that are secret although AWS's models do not say so:
-// session tokens and grant tokens.
-var unmarked = map[string]bool{"tokenType": true, "SessionToken": true, "GrantTokenType": true}
+// session tokens, grant tokens and what is logged.
+var unmarked = map[string]bool{"tokenType": true, "SessionToken": true, "GrantTokenType": true, "InputLogEvents": true}

@@ -7,12 +7,17 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	cloudwatchtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	logtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
@@ -29,10 +34,14 @@ func clients() map[string][]wire.Operation {
 		"account":        operationsOf[account.Client](),
 		"cloudtrail":     operationsOf[cloudtrail.Client](),
 		"cloudwatch":     operationsOf[cloudwatch.Client](),
+		"cloudwatchlogs": operationsOf[cloudwatchlogs.Client](),
 		"ec2":            operationsOf[ec2.Client](),
 		"iam":            operationsOf[iam.Client](),
 		"kms":            operationsOf[kms.Client](),
+		"lambda":         operationsOf[lambda.Client](),
 		"s3":             operationsOf[s3.Client](),
+		"sns":            operationsOf[sns.Client](),
+		"sqs":            operationsOf[sqs.Client](),
 		"sts":            operationsOf[sts.Client](),
 	}
 }
@@ -43,6 +52,10 @@ func unions() map[string][]wire.UnionType {
 		"cloudwatch": {wire.Union[cloudwatchtypes.EvaluationCriteria](
 			(*cloudwatchtypes.EvaluationCriteriaMemberPromQLCriteria)(nil),
 		)},
+		"cloudwatchlogs": {
+			wire.Union[logtypes.IntegrationDetails]((*logtypes.IntegrationDetailsMemberOpenSearchIntegrationDetails)(nil)),
+			wire.Union[logtypes.ResourceConfig]((*logtypes.ResourceConfigMemberOpenSearchResourceConfig)(nil)),
+		},
 		"ssm": {
 			wire.Union[ssmtypes.CloudConnectorConfiguration]((*ssmtypes.CloudConnectorConfigurationMemberAzureConfiguration)(nil)),
 			wire.Union[ssmtypes.ConfigurationTargets]((*ssmtypes.ConfigurationTargetsMemberSubscriptions)(nil)),

@@ -76,9 +76,9 @@ func TestPutRefuses(t *testing.T) {
 		"no counts":             {with(func(d *types.MetricDatum) { d.Value, d.Values, d.Counts = nil, []float64{1}, []float64{0} }), "InvalidParameterValue"},
 		"too old":               {with(func(d *types.MetricDatum) { d.Timestamp = aws.Time(now.Add(-15 * 24 * time.Hour)) }), "InvalidParameterValue"},
 		"too new":               {with(func(d *types.MetricDatum) { d.Timestamp = aws.Time(now.Add(3 * time.Hour)) }), "InvalidParameterValue"},
-		"too many dimensions":   {with(func(d *types.MetricDatum) { d.Dimensions = dimensions(wide...) }), "ValidationException"},
-		"a unit that is none":   {with(func(d *types.MetricDatum) { d.Unit = "Parsec" }), "ValidationException"},
-		"no name":               {with(func(d *types.MetricDatum) { d.MetricName = aws.String("") }), "ValidationException"},
+		"too many dimensions":   {with(func(d *types.MetricDatum) { d.Dimensions = dimensions(wide...) }), "ValidationError"},
+		"a unit that is none":   {with(func(d *types.MetricDatum) { d.Unit = "Parsec" }), "ValidationError"},
+		"no name":               {with(func(d *types.MetricDatum) { d.MetricName = aws.String("") }), "ValidationError"},
 	} {
 		err := put(t.Context(), c, "app", tt.data...)
 		if code := garrisontest.ErrorCode(err); code != tt.want {

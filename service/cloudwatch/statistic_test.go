@@ -113,7 +113,7 @@ func TestStatisticsRefuses(t *testing.T) {
 	}{
 		"no statistics":      {func(in *cloudwatch.GetMetricStatisticsInput) { in.Statistics = nil }, "MissingParameter"},
 		"period of a second": {func(in *cloudwatch.GetMetricStatisticsInput) { in.Period = aws.Int32(90) }, "InvalidParameterValue"},
-		"no period":          {func(in *cloudwatch.GetMetricStatisticsInput) { in.Period = aws.Int32(0) }, "ValidationException"},
+		"no period":          {func(in *cloudwatch.GetMetricStatisticsInput) { in.Period = aws.Int32(0) }, "ValidationError"},
 		"end before begin":   {func(in *cloudwatch.GetMetricStatisticsInput) { in.EndTime = aws.Time(now.Add(-2 * time.Hour)) }, "InvalidParameterValue"},
 		"too many points":    {func(in *cloudwatch.GetMetricStatisticsInput) { in.StartTime = aws.Time(now.Add(-25 * time.Hour)) }, "InvalidParameterCombination"},
 		"percentiles":        {func(in *cloudwatch.GetMetricStatisticsInput) { in.ExtendedStatistics = []string{"p99"} }, "NotImplemented"},

@@ -38,12 +38,14 @@ type grant struct {
 	Secret []byte `cbor:"12,keyasint"`
 }
 
-// Grants are found by what cryptographic calls know (grantee), by what a retried
+// Grants are found by what cryptographic calls know (pair, or grantee where the
+// encryption context does not count), by what a retried
 // CreateGrant knows (name), and by who may retire them.
 var grants = store.NewTable("kms.grant",
 	func(g *grant) store.Key { return store.K(g.Account, g.KeyID, g.ID) },
 	store.Cached[grant](hotRows), store.Unwatched[grant](),
 	store.Index("grantee", func(g *grant) []store.Key { return []store.Key{store.K(g.Account, g.KeyID, g.Grantee)} }),
+	store.Index("pair", func(g *grant) []store.Key { return []store.Key{store.K(g.Account, g.KeyID, g.Grantee, g.pair())} }),
 	store.Index("name", func(g *grant) []store.Key {
 		if g.Name == "" {
 			return nil

@@ -76,10 +76,13 @@ func grantNames(who *authz.Principal) [2]string {
 	}
 }
 
-// A granteeName is a grantee of a key, as long as the key's grants do not change.
+// A granteeName is a grantee of a key and one pair of an encryption context, as long
+// as the key's grants do not change. An empty pair is of grants without a constraint.
 type granteeName struct {
 	account, key, grantee string
 	epoch                 uint64
+	pair                  string
+	every                 bool // the grants of all pairs
 }
 
 // grantees are the grants of those who used keys of late: so that to look for them
@@ -89,17 +92,50 @@ type grantees = recent.Map[granteeName, []*grant]
 const (
 	// hotGrantees is about how many grantees' grants are kept at hand.
 	hotGrantees = 16384
-	// maxHot is how many grants of one grantee are. Of one who has more, the first of
+	// maxHot is how many grants of one name are. Of one who has more, the first of
 	// these and one further are kept, and the others looked for each time.
 	maxHot = 32
 )
 
 func (k *key) named(grantee string) granteeName {
-	return granteeName{k.Account, k.ID, grantee, k.GrantEpoch}
+	return granteeName{account: k.Account, key: k.ID, grantee: grantee, epoch: k.GrantEpoch}
 }
 
-// covered reports whether a grant to the grantee covers the purpose.
+// pairOf names one pair of an encryption context. Names in constraints do not
+// distinguish case.
+func pairOf(name, value string) string {
+	return strings.ToLower(strings.ToUpper(name)) + "\x00" + value
+}
+
+// pair is the constraint's first pair, which a context must have, whatever else it
+// has; empty without a constraint.
+func (g *grant) pair() string {
+	first := ""
+	for name, value := range g.pairs() {
+		if p := pairOf(name, value); first == "" || p < first {
+			first = p
+		}
+	}
+	return first
+}
+
+// covered reports whether a grant to the grantee covers the purpose. Of the grants
+// with a constraint only those are looked at of which the context has a pair.
 func (s *Service) covered(tx *store.Tx, n granteeName, p *purpose) (bool, error) {
+	n.every = p.operation == types.GrantOperationDescribeKey // constraints do not apply to it
+	if ok, err := s.coveredBy(tx, n, p); ok || err != nil || n.every {
+		return ok, err
+	}
+	for name, value := range p.context {
+		n.pair = pairOf(name, value)
+		if ok, err := s.coveredBy(tx, n, p); ok || err != nil {
+			return ok, err
+		}
+	}
+	return false, nil
+}
+
+func (s *Service) coveredBy(tx *store.Tx, n granteeName, p *purpose) (bool, error) {
 	rows, ok := s.grantees.Get(n)
 	if !ok {
 		var err error
@@ -122,9 +158,12 @@ func (s *Service) covered(tx *store.Tx, n granteeName, p *purpose) (bool, error)
 	return false, nil
 }
 
-// rows reads the grantee's grants, up to limit of them (0 is all).
+// rows reads the name's grants, up to limit of them (0 is all).
 func (n *granteeName) rows(tx *store.Tx, limit int) iter.Seq2[*grant, error] {
-	return grants.ScanIndex(tx, "grantee", store.Range{Prefix: store.K(n.account, n.key, n.grantee), Limit: limit})
+	if n.every {
+		return grants.ScanIndex(tx, "grantee", store.Range{Prefix: store.K(n.account, n.key, n.grantee), Limit: limit})
+	}
+	return grants.ScanIndex(tx, "pair", store.Range{Prefix: store.K(n.account, n.key, n.grantee, n.pair), Limit: limit})
 }
 
 func (g *grant) covers(p *purpose) bool {
@@ -133,7 +172,7 @@ func (g *grant) covers(p *purpose) bool {
 		return false
 	case p.operation == types.GrantOperationCreateGrant:
 		return p.child != nil && g.bears(p.child)
-	case p.operation == types.GrantOperationDescribeKey: // constraints do not apply to it
+	case p.operation == types.GrantOperationDescribeKey:
 		return true
 	default:
 		return g.accepts(p.context)

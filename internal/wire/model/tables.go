@@ -22,6 +22,9 @@ var cloudwatchlogsTable string
 //go:embed ec2.table
 var ec2Table string
 
+//go:embed eventbridge.table
+var eventbridgeTable string
+
 //go:embed iam.table
 var iamTable string
 
@@ -56,6 +59,7 @@ var tables = map[string]string{
 	"cloudwatch":     cloudwatchTable,
 	"cloudwatchlogs": cloudwatchlogsTable,
 	"ec2":            ec2Table,
+	"eventbridge":    eventbridgeTable,
 	"iam":            iamTable,
 	"kms":            kmsTable,
 	"lambda":         lambdaTable,

@@ -30,6 +30,7 @@ var services = []source{
 	{"cloudwatch", "cloudwatch"},
 	{"cloudwatchlogs", "logs"},
 	{"ec2", "ec2"},
+	{"eventbridge", "events"},
 	{"iam", "iam"},
 	{"kms", "kms"},
 	{"lambda", "lambda"},

@@ -82,6 +82,13 @@ func (s *service) amend() error {
 			sh.Sensitive = true
 			s.Shapes[name] = sh
 		}
+		// Both are links in messages (SNS Developer Guide, "HTTP/HTTPS subscription
+		// confirmation JSON format").
+		for _, name := range []string{"ConfirmSubscription", "Unsubscribe"} {
+			op := s.Operations[name]
+			op.AuthType = "none"
+			s.Operations[name] = op
+		}
 	}
 	return nil
 }
