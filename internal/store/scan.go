@@ -170,3 +170,15 @@ func earlier(a, b []byte) []byte {
 	}
 	return a
 }
+
+// Collect reads a scan to its end, so that its rows may then be changed.
+func Collect[T any](rows iter.Seq2[*T, error]) ([]*T, error) {
+	var out []*T
+	for row, err := range rows {
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, row)
+	}
+	return out, nil
+}

@@ -64,7 +64,7 @@ func (s *Service) wake() {
 func (s *Service) sweepAll(ctx context.Context) (some bool, err error) {
 	var list []*group
 	err = s.DB.View(ctx, func(tx *store.Tx) (err error) {
-		list, err = collect(groups.ScanIndex(tx, "retention", store.Range{}))
+		list, err = store.Collect(groups.ScanIndex(tx, "retention", store.Range{}))
 		return err
 	})
 	for _, g := range list {
@@ -87,7 +87,7 @@ func (s *Service) sweep(ctx context.Context, g *group) error {
 			if more = err == nil && now.Retention == g.Retention; !more {
 				return unlessGone(err) // another sweep will come for what it is now
 			}
-			rows, err := collect(blocks.ScanIndex(tx, "group", store.Range{Prefix: all, To: store.K(all, cutoff), After: after, Limit: perTx}))
+			rows, err := store.Collect(blocks.ScanIndex(tx, "group", store.Range{Prefix: all, To: store.K(all, cutoff), After: after, Limit: perTx}))
 			for _, b := range rows {
 				if b.Last < cutoff {
 					err = errors.Join(err, dropBlock(tx, b))

@@ -105,11 +105,11 @@ func (s *Service) DeleteLogGroup(ctx context.Context, in *cloudwatchlogs.DeleteL
 		return nil, err
 	}
 	err = s.DB.Update(ctx, func(tx *store.Tx) error {
-		rows, err := collect(streams.Scan(tx, store.Range{Prefix: store.K(p.account, p.group), Limit: perTx}))
+		rows, err := store.Collect(streams.Scan(tx, store.Range{Prefix: store.K(p.account, p.group), Limit: perTx}))
 		for _, row := range rows { // made while the group was emptied
 			err = errors.Join(err, dropStream(tx, row))
 		}
-		keys, err2 := collect(dataKeys.Scan(tx, store.Range{Prefix: store.K(p.account, p.group)}))
+		keys, err2 := store.Collect(dataKeys.Scan(tx, store.Range{Prefix: store.K(p.account, p.group)}))
 		for _, k := range keys {
 			err2 = errors.Join(err2, dataKeys.Delete(tx, k.Account, k.Group, k.ID))
 		}
@@ -128,11 +128,11 @@ const perTx = 500
 func (s *Service) empty(ctx context.Context, p place) error {
 	for more := true; more; {
 		err := s.DB.Update(ctx, func(tx *store.Tx) error {
-			rows, err := collect(blocks.Scan(tx, store.Range{Prefix: store.K(p.account, p.group), Limit: perTx}))
+			rows, err := store.Collect(blocks.Scan(tx, store.Range{Prefix: store.K(p.account, p.group), Limit: perTx}))
 			for _, b := range rows {
 				err = errors.Join(err, dropBlock(tx, b))
 			}
-			named, err2 := collect(streams.Scan(tx, store.Range{Prefix: store.K(p.account, p.group), Limit: perTx}))
+			named, err2 := store.Collect(streams.Scan(tx, store.Range{Prefix: store.K(p.account, p.group), Limit: perTx}))
 			if len(rows) < perTx { // streams last: they number the blocks
 				for _, row := range named {
 					err2 = errors.Join(err2, streams.Delete(tx, row.Account, row.Group, row.Name))
@@ -150,17 +150,6 @@ func (s *Service) empty(ctx context.Context, p place) error {
 
 func dropBlock(tx *store.Tx, b *block) error {
 	return blocks.Delete(tx, b.Account, b.Group, b.Stream, b.First, b.Number)
-}
-
-// collect reads rows before they are changed.
-func collect[T any](rows func(func(*T, error) bool)) (out []*T, err error) {
-	for row, e := range rows {
-		if e != nil {
-			return out, e
-		}
-		out = append(out, row)
-	}
-	return out, nil
 }
 
 // DescribeLogGroups lists groups by name.

@@ -64,7 +64,7 @@ func (s *Service) DescribeResourcePolicies(ctx context.Context, in *cloudwatchlo
 	}
 	out := &cloudwatchlogs.DescribeResourcePoliciesOutput{}
 	err := s.DB.View(ctx, func(tx *store.Tx) error {
-		rows, err := collect(resourcePolicies.Scan(tx, store.Range{Prefix: store.K(wire.CallFrom(ctx).Account())}))
+		rows, err := store.Collect(resourcePolicies.Scan(tx, store.Range{Prefix: store.K(wire.CallFrom(ctx).Account())}))
 		out.ResourcePolicies = []types.ResourcePolicy{}
 		for _, p := range rows {
 			out.ResourcePolicies = append(out.ResourcePolicies, *p.show())

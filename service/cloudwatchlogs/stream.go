@@ -46,7 +46,7 @@ func (s *Service) DeleteLogStream(ctx context.Context, in *cloudwatchlogs.Delete
 			if err != nil {
 				return err
 			}
-			rows, err := collect(blocks.Scan(tx, store.Range{Prefix: store.K(p.account, p.group, row.Name), Limit: perTx}))
+			rows, err := store.Collect(blocks.Scan(tx, store.Range{Prefix: store.K(p.account, p.group, row.Name), Limit: perTx}))
 			for _, b := range rows {
 				err = errors.Join(err, dropBlock(tx, b))
 			}
@@ -67,7 +67,7 @@ func (s *Service) DeleteLogStream(ctx context.Context, in *cloudwatchlogs.Delete
 
 // dropStream deletes a stream that has few blocks.
 func dropStream(tx *store.Tx, row *stream) error {
-	rows, err := collect(blocks.Scan(tx, store.Range{Prefix: store.K(row.Account, row.Group, row.Name)}))
+	rows, err := store.Collect(blocks.Scan(tx, store.Range{Prefix: store.K(row.Account, row.Group, row.Name)}))
 	for _, b := range rows {
 		err = errors.Join(err, dropBlock(tx, b))
 	}
@@ -98,9 +98,9 @@ func (s *Service) DescribeLogStreams(ctx context.Context, in *cloudwatchlogs.Des
 	err = s.DB.View(ctx, func(tx *store.Tx) (err error) {
 		if byTime {
 			r.Prefix = store.K(p.account, p.group)
-			rows, err = collect(streams.ScanIndex(tx, "last", r))
+			rows, err = store.Collect(streams.ScanIndex(tx, "last", r))
 		} else {
-			rows, err = collect(streams.Scan(tx, r))
+			rows, err = store.Collect(streams.Scan(tx, r))
 		}
 		return err
 	})

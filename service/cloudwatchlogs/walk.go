@@ -137,15 +137,15 @@ func (w *walk) fetch(ctx context.Context) (list []*block, err error) {
 		switch own := store.K(w.account, w.group, w.stream); {
 		case w.stream == "":
 			all := store.K(w.account, w.group)
-			list, err = collect(blocks.ScanIndex(tx, "group", store.Range{
+			list, err = store.Collect(blocks.ScanIndex(tx, "group", store.Range{
 				Prefix: all, From: store.K(all, from-overlap), To: store.K(all, to), After: w.after, Limit: fetch,
 			}))
 		case w.reverse:
-			list, err = collect(blocks.ScanIndex(tx, "last", store.Range{
+			list, err = store.Collect(blocks.ScanIndex(tx, "last", store.Range{
 				Prefix: own, From: store.K(own, from), To: store.K(own, to+overlap), After: w.after, Limit: fetch, Reverse: true,
 			}))
 		default:
-			list, err = collect(blocks.Scan(tx, store.Range{
+			list, err = store.Collect(blocks.Scan(tx, store.Range{
 				Prefix: own, From: store.K(own, from-overlap), To: store.K(own, to), After: w.after, Limit: fetch,
 			}))
 		}

@@ -113,7 +113,7 @@ func (s *Service) nameable(tx *store.Tx, r reference, current string) (*key, err
 	if k.ID == current {
 		return k, nil
 	}
-	names, err := collect(aliases.ScanIndex(tx, "key", store.Range{Prefix: store.K(k.Account, k.ID), Limit: maxAliases}))
+	names, err := store.Collect(aliases.ScanIndex(tx, "key", store.Range{Prefix: store.K(k.Account, k.ID), Limit: maxAliases}))
 	if err != nil {
 		return nil, err
 	}
@@ -218,7 +218,7 @@ func (s *Service) listKeyAliases(ctx context.Context, in *kms.ListAliasesInput) 
 		return nil, err
 	}
 	err = s.db.View(ctx, func(tx *store.Tx) (err error) {
-		rows, err = collect(aliases.ScanIndex(tx, "key", store.Range{Prefix: index, After: after, Limit: limit + 1}))
+		rows, err = store.Collect(aliases.ScanIndex(tx, "key", store.Range{Prefix: index, After: after, Limit: limit + 1}))
 		return err
 	})
 	if err != nil {

@@ -85,7 +85,7 @@ func (s *Service) connectAll(ctx context.Context, states []string) error {
 	err := s.db.View(ctx, func(tx *store.Tx) error {
 		waiting = nil
 		for _, state := range states {
-			rows, err := collect(customStores.ScanIndex(tx, "state", store.Range{Prefix: store.K(state)}))
+			rows, err := store.Collect(customStores.ScanIndex(tx, "state", store.Range{Prefix: store.K(state)}))
 			if err != nil {
 				return err
 			}

@@ -194,7 +194,7 @@ func (c *customStore) free(tx *store.Tx, fresh bool) error {
 	if !fresh {
 		return nil
 	}
-	all, err := collect(customStores.Scan(tx, store.Range{Prefix: store.K(c.Account)}))
+	all, err := store.Collect(customStores.Scan(tx, store.Range{Prefix: store.K(c.Account)}))
 	if err == nil && len(all) >= maxStores {
 		return limitExceeded("The account has %d custom key stores in this Region, which is the most.", maxStores)
 	}
@@ -261,7 +261,7 @@ func described(tx *store.Tx, account string, in *kms.DescribeCustomKeyStoresInpu
 		c, err = storeUnder(tx, "name", store.K(account, *in.CustomKeyStoreName))
 	default:
 		r.Prefix = store.K(account)
-		return collect(customStores.Scan(tx, r))
+		return store.Collect(customStores.Scan(tx, r))
 	}
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, storeNotFound(aws.ToString(in.CustomKeyStoreId) + aws.ToString(in.CustomKeyStoreName))

@@ -110,7 +110,7 @@ func (s *Service) DeleteCustomKeyStore(ctx context.Context, in *kms.DeleteCustom
 		if !c.in(disconnected) {
 			return c.wrongState()
 		}
-		kept, err := collect(keys.ScanIndex(tx, "store", store.Range{Prefix: store.K(account, c.ID), Limit: 1}))
+		kept, err := store.Collect(keys.ScanIndex(tx, "store", store.Range{Prefix: store.K(account, c.ID), Limit: 1}))
 		if err != nil {
 			return err
 		}

@@ -60,7 +60,7 @@ func (s *Service) dropAround(ctx context.Context, due *key) error {
 
 // dropMaterial removes the key's materials, and returns their ids.
 func dropMaterial(tx *store.Tx, k *key) (ids []string, err error) {
-	rows, err := collect(materialRows.Scan(tx, store.Range{Prefix: store.K(k.Account, k.ID)}))
+	rows, err := store.Collect(materialRows.Scan(tx, store.Range{Prefix: store.K(k.Account, k.ID)}))
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +75,7 @@ func dropMaterial(tx *store.Tx, k *key) (ids []string, err error) {
 }
 
 func dropAliases(tx *store.Tx, k *key) error {
-	rows, err := collect(aliases.ScanIndex(tx, "key", store.Range{Prefix: store.K(k.Account, k.ID)}))
+	rows, err := store.Collect(aliases.ScanIndex(tx, "key", store.Range{Prefix: store.K(k.Account, k.ID)}))
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package kms
 
 import (
 	"context"
-	"iter"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -38,15 +37,3 @@ func (s *Service) Run(ctx context.Context) error {
 
 // wake has the duties looked at again: something was planned, or called off.
 func (s *Service) wake() { s.worker.Wake() }
-
-// collect reads a scan to its end, so that its rows may then be changed.
-func collect[T any](rows iter.Seq2[*T, error]) ([]*T, error) {
-	var out []*T
-	for r, err := range rows {
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, r)
-	}
-	return out, nil
-}

@@ -55,7 +55,7 @@ type history []*generation
 // history reads the key's generations. The first of a key that was never rotated
 // is written nowhere but in the key.
 func (k *key) history(tx *store.Tx) (history, error) {
-	h, err := collect(generations.Scan(tx, store.Range{Prefix: store.K(k.Account, k.ID)}))
+	h, err := store.Collect(generations.Scan(tx, store.Range{Prefix: store.K(k.Account, k.ID)}))
 	if err != nil || len(h) > 0 || k.MaterialID == "" {
 		return h, err
 	}
@@ -122,7 +122,7 @@ func (h history) turn(g *generation, now time.Time) {
 }
 
 func dropGenerations(tx *store.Tx, k *key) error {
-	rows, err := collect(generations.Scan(tx, store.Range{Prefix: store.K(k.Account, k.ID)}))
+	rows, err := store.Collect(generations.Scan(tx, store.Range{Prefix: store.K(k.Account, k.ID)}))
 	if err != nil {
 		return err
 	}

@@ -139,7 +139,7 @@ func (s *Service) coveredBy(tx *store.Tx, n granteeName, p *purpose) (bool, erro
 	rows, ok := s.grantees.Get(n)
 	if !ok {
 		var err error
-		if rows, err = collect(n.rows(tx, maxHot+1)); err != nil {
+		if rows, err = store.Collect(n.rows(tx, maxHot+1)); err != nil {
 			return false, err
 		}
 		s.grantees.Put(n, rows)

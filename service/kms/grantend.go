@@ -127,7 +127,7 @@ func dropSomeGrants(tx *store.Tx, due *key) (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	rows, err := collect(grants.Scan(tx, store.Range{Prefix: store.K(k.Account, k.ID), Limit: dropped}))
+	rows, err := store.Collect(grants.Scan(tx, store.Range{Prefix: store.K(k.Account, k.ID), Limit: dropped}))
 	if err != nil {
 		return false, err
 	}

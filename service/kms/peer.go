@@ -100,7 +100,7 @@ func (k *key) replicate(tx *store.Tx, replica *key) error {
 	k.Multi.Version++
 	var materials []*material
 	if k.origin() == types.OriginTypeAwsKms {
-		rows, err := collect(materialRows.Scan(tx, store.Range{Prefix: store.K(k.Account, k.ID)}))
+		rows, err := store.Collect(materialRows.Scan(tx, store.Range{Prefix: store.K(k.Account, k.ID)}))
 		if err != nil {
 			return err
 		}
@@ -188,7 +188,7 @@ func (s *Service) follow(tx *store.Tx, k *key, sh *shared) error {
 // inherit takes the primary's generations. Of imported material it keeps what
 // was imported here.
 func (k *key) inherit(tx *store.Tx, theirs []generation) error {
-	mine, err := collect(generations.Scan(tx, store.Range{Prefix: store.K(k.Account, k.ID)}))
+	mine, err := store.Collect(generations.Scan(tx, store.Range{Prefix: store.K(k.Account, k.ID)}))
 	if err != nil {
 		return err
 	}

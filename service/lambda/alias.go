@@ -176,7 +176,7 @@ func (s *Service) ListAliases(ctx context.Context, in *lambda.ListAliasesInput) 
 	}
 	var rows []*alias
 	err = s.DB.View(ctx, func(tx *store.Tx) (err error) {
-		rows, err = collect(aliases.Scan(tx, store.Range{Prefix: store.K(r.account, r.name), After: from, Limit: size + 1}))
+		rows, err = store.Collect(aliases.Scan(tx, store.Range{Prefix: store.K(r.account, r.name), After: from, Limit: size + 1}))
 		return err
 	})
 	out := &lambda.ListAliasesOutput{}

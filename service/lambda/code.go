@@ -140,7 +140,7 @@ func (s *Service) sweep(ctx context.Context) (next time.Time, err error) {
 func (s *Service) remove(ctx context.Context, w *waste) error {
 	for done := false; !done; {
 		err := s.DB.Update(ctx, func(tx *store.Tx) error {
-			rows, err := collect(chunks.Scan(tx, store.Range{Prefix: store.K(w.Account, w.ID), Limit: 64}))
+			rows, err := store.Collect(chunks.Scan(tx, store.Range{Prefix: store.K(w.Account, w.ID), Limit: 64}))
 			for _, c := range rows {
 				err = errors.Join(err, chunks.Drop(tx, c.Account, c.ID, c.N))
 			}

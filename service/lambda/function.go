@@ -318,19 +318,19 @@ func (s *Service) deleteAll(ctx context.Context, r reference) error {
 			return err
 		}
 		prefix := store.Range{Prefix: store.K(r.account, r.name)}
-		rows, err := collect(versions.Scan(tx, prefix))
+		rows, err := store.Collect(versions.Scan(tx, prefix))
 		for _, v := range rows {
 			err = errors.Join(err, dropVersion(tx, v))
 		}
-		named, err2 := collect(aliases.Scan(tx, prefix))
+		named, err2 := store.Collect(aliases.Scan(tx, prefix))
 		for _, a := range named {
 			err2 = errors.Join(err2, aliases.Delete(tx, a.Account, a.Function, a.Name))
 		}
-		held, err3 := collect(policies.Scan(tx, prefix))
+		held, err3 := store.Collect(policies.Scan(tx, prefix))
 		for _, p := range held {
 			err3 = errors.Join(err3, policies.Delete(tx, p.Account, p.Function, p.Qualifier))
 		}
-		set, err4 := collect(eventConfigs.Scan(tx, prefix))
+		set, err4 := store.Collect(eventConfigs.Scan(tx, prefix))
 		for _, c := range set {
 			err4 = errors.Join(err4, eventConfigs.Delete(tx, c.Account, c.Function, c.Qualifier))
 		}
@@ -340,15 +340,4 @@ func (s *Service) deleteAll(ctx context.Context, r reference) error {
 		return noFunction(s.functionARN(r.account, r.name))
 	}
 	return err
-}
-
-// collect reads rows before they are changed.
-func collect[T any](rows func(func(*T, error) bool)) (out []*T, err error) {
-	for row, e := range rows {
-		if e != nil {
-			return out, e
-		}
-		out = append(out, row)
-	}
-	return out, nil
 }
