@@ -53,7 +53,7 @@ func TestDutyAtItsTime(t *testing.T) {
 	defer db.Close()
 	done := make(chan string, 3)
 	w := jobs.New(fake, jobs.Duty[task]{
-		DB: db, Clock: fake, Table: tasks, Index: "due", At: func(t *task) time.Time { return t.Due },
+		DB: db, Clock: fake, Table: tasks, Index: "due", At: dueOf,
 		Do: func(ctx context.Context, row *task) error {
 			done <- row.Name
 			return db.Update(ctx, func(tx *store.Tx) error { return tasks.Delete(tx, row.Name) })
@@ -111,3 +111,5 @@ func TestDoTellsTheNextTime(t *testing.T) {
 		t.Errorf("Do = %v, %v; want %v", next, err, noon.Add(time.Hour))
 	}
 }
+
+func dueOf(t *task) time.Time { return t.Due }

@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/garrison-cloud/garrison/internal/clock"
 	"github.com/garrison-cloud/garrison/internal/jobs"
 	"github.com/garrison-cloud/garrison/internal/store"
 )
@@ -21,50 +19,30 @@ const (
 	perTarget = 8
 	// lookAhead bounds the rows that one look at a table sees.
 	lookAhead = 1000
-	fullWait  = time.Minute
 )
 
-// flying are the deliveries that are under way, and how many of each target.
-type flying struct {
-	mu    sync.Mutex // guards both
-	ids   map[string]bool
-	count map[string]int
+// newFleet is what takes events to the buses, makes those of schedules, and delivers.
+func (s *Service) newFleet() *jobs.Fleet[delivery] {
+	return jobs.NewFleet(jobs.FleetDuty[delivery]{
+		Duty: jobs.Duty[delivery]{
+			DB: s.DB, Clock: s.Clock, Table: deliveries, Index: "due",
+			At: func(d *delivery) time.Time { return d.Due }, Do: s.carry,
+		},
+		ID: (*delivery).id, Lane: (*delivery).lane,
+		AtOnce: carriers, PerLane: perTarget, LookAhead: lookAhead,
+	}, s.arrive, s.scheduled())
 }
 
-// takeOff notes that a delivery is under way, unless it is already or its target has
-// enough.
-func (f *flying) takeOff(d *delivery) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.ids[d.id()] || f.count[d.lane()] >= perTarget {
-		return false
-	}
-	f.ids[d.id()] = true
-	f.count[d.lane()]++
-	return true
-}
-
-func (f *flying) land(d *delivery) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	delete(f.ids, d.id())
-	if f.count[d.lane()]--; f.count[d.lane()] <= 0 {
-		delete(f.count, d.lane())
-	}
-}
-
-func (s *Service) wake() { s.worker.Wake() }
+func (s *Service) wake() { s.fleet.Wake() }
 
 // Run takes to the buses what services put, makes the events of schedules, and
 // delivers, until ctx ends. What is under way then, or when the process dies, is
 // delivered after the next start: it may come twice.
 func (s *Service) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(carriers + 2)
 	from := s.DB.Rev()
 	g.Go(func() error { return s.watch(ctx, from) })
-	s.group.Store(g)
-	g.Go(func() error { return s.worker.Run(ctx) })
+	g.Go(func() error { return s.fleet.Run(ctx) })
 	return g.Wait()
 }
 
@@ -90,52 +68,6 @@ func (s *Service) watch(ctx context.Context, from store.Rev) error {
 // scheduled is the job that makes the events of schedules.
 func (s *Service) scheduled() jobs.Job {
 	return jobs.Duty[rule]{DB: s.DB, Clock: s.Clock, Table: rules, Index: "next", At: func(r *rule) time.Time { return r.Next }, Do: s.tick}.Job()
-}
-
-// dispatch is the job that sends what is due on its way. Each that comes back wakes
-// the worker.
-func (s *Service) dispatch(ctx context.Context) (time.Time, error) {
-	due, next, err := s.due(ctx)
-	if err != nil {
-		return next, err
-	}
-	g := s.group.Load()
-	for _, d := range due {
-		if !s.flying.takeOff(d) {
-			continue
-		}
-		if !g.TryGo(func() error {
-			defer s.wake()
-			defer s.flying.land(d)
-			err := s.carry(ctx, d)
-			if errors.Is(err, store.ErrFull) { // it would be delivered again and again
-				err = clock.Sleep(ctx, s.Clock, fullWait)
-			}
-			return err
-		}) {
-			s.flying.land(d) // all carriers are out; the first that comes back wakes the worker
-			break
-		}
-	}
-	return next, nil
-}
-
-func (s *Service) due(ctx context.Context) (due []*delivery, next time.Time, err error) {
-	err = s.DB.View(ctx, func(tx *store.Tx) error {
-		due, next = nil, time.Time{}
-		for d, err := range deliveries.ScanIndex(tx, "due", store.Range{Limit: lookAhead}) {
-			if err != nil {
-				return err
-			}
-			if d.Due.After(tx.Now()) {
-				next = d.Due
-				return nil
-			}
-			due = append(due, d)
-		}
-		return nil
-	})
-	return due, next, err
 }
 
 // A load is what one delivery carries, and to whom. target is nil once it is gone.

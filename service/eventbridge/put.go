@@ -199,7 +199,7 @@ func (s *Service) arrive(ctx context.Context) (time.Time, error) {
 	for {
 		var some []*arrival
 		err := s.DB.View(ctx, func(tx *store.Tx) (err error) {
-			some, err = collect(arrivals.Scan(tx, store.Range{Limit: lookAhead}), func(*arrival) bool { return true })
+			some, err = store.Collect(arrivals.Scan(tx, store.Range{Limit: lookAhead}))
 			return err
 		})
 		if err != nil || len(some) == 0 {

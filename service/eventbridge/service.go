@@ -16,7 +16,6 @@ import (
 	"log/slog"
 	"math"
 	"net/http"
-	"sync/atomic"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
@@ -25,7 +24,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/garrison-cloud/garrison/internal/clock"
 	"github.com/garrison-cloud/garrison/internal/jobs"
@@ -80,12 +78,9 @@ type Service struct {
 	http *http.Client
 	// compiled are buses' rules as they were at a revision.
 	compiled *recent.Map[busName, *ruleSet]
-	worker   *jobs.Worker
-	// group is where deliveries run, once Run has begun.
-	group  atomic.Pointer[errgroup.Group]
-	flying flying
-	paces  paces
-	tokens tokens
+	fleet    *jobs.Fleet[delivery]
+	paces    paces
+	tokens   tokens
 }
 
 // New returns a Service that keeps its buses in c.DB.
@@ -94,10 +89,9 @@ func New(c Config) *Service {
 		c.Random = random
 	}
 	s := &Service{Config: c, http: newHTTPClient(), compiled: recent.New[busName, *ruleSet](1024)}
-	s.flying.ids, s.flying.count = map[string]bool{}, map[string]int{}
 	s.paces.next = map[string]pace{}
 	s.tokens.by = map[string]token{}
-	s.worker = jobs.New(c.Clock, s.arrive, s.scheduled(), s.dispatch)
+	s.fleet = s.newFleet()
 	return s
 }
 

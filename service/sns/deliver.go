@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
-	"github.com/garrison-cloud/garrison/internal/clock"
+	"github.com/garrison-cloud/garrison/internal/jobs"
 	"github.com/garrison-cloud/garrison/internal/store"
 )
 
@@ -19,89 +17,25 @@ const (
 	perEndpoint = 8
 	// lookAhead bounds the deliveries that one look at the table sees.
 	lookAhead = 10_000
-	idleWait  = time.Hour
-	fullWait  = time.Minute
 )
 
-func (s *Service) wake() { s.worker.Wake() }
+// newFleet is what delivers.
+func (s *Service) newFleet() *jobs.Fleet[delivery] {
+	return jobs.NewFleet(jobs.FleetDuty[delivery]{
+		Duty: jobs.Duty[delivery]{
+			DB: s.DB, Clock: s.Clock, Table: deliveries, Index: "due",
+			At: func(d *delivery) time.Time { return d.Due }, Do: s.carry,
+		},
+		ID: (*delivery).id, Lane: func(d *delivery) string { return d.Subscription },
+		AtOnce: carriers, PerLane: perEndpoint, LookAhead: lookAhead,
+	})
+}
+
+func (s *Service) wake() { s.fleet.Wake() }
 
 // Run delivers what was published until ctx ends. What is under way then, or when the
 // process dies, is delivered after the next start: it may come twice.
-func (s *Service) Run(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(carriers + 1)
-	s.carriers = g
-	g.Go(func() error { return s.worker.Run(ctx) })
-	return g.Wait()
-}
-
-// dispatch sends what is due on its way, and returns when the next one is due. Each
-// that comes back wakes Run.
-func (s *Service) dispatch(ctx context.Context) (time.Time, error) {
-	g := s.carriers
-	due, next, err := s.due(ctx)
-	if err != nil {
-		return next, err
-	}
-	for _, d := range due {
-		if !s.takeOff(d) {
-			continue
-		}
-		if !g.TryGo(func() error {
-			defer s.wake()
-			defer s.land(d)
-			err := s.carry(ctx, d)
-			if errors.Is(err, store.ErrFull) { // it would be delivered again and again
-				err = clock.Sleep(ctx, s.Clock, fullWait)
-			}
-			return err
-		}) {
-			s.land(d) // all carriers are out; the first that comes back wakes Run
-			break
-		}
-	}
-	return next, nil
-}
-
-func (s *Service) due(ctx context.Context) (due []*delivery, next time.Time, err error) {
-	err = s.DB.View(ctx, func(tx *store.Tx) error {
-		due, next = nil, tx.Now().Add(idleWait)
-		for d, err := range deliveries.ScanIndex(tx, "due", store.Range{Limit: lookAhead}) {
-			if err != nil {
-				return err
-			}
-			if d.Due.After(tx.Now()) {
-				next = d.Due
-				return nil
-			}
-			due = append(due, d)
-		}
-		return nil
-	})
-	return due, next, err
-}
-
-// takeOff notes that a delivery is under way, unless it is already or its subscription
-// has enough.
-func (s *Service) takeOff(d *delivery) bool {
-	s.flying.mu.Lock()
-	defer s.flying.mu.Unlock()
-	if s.flying.ids[d.id()] || s.flying.count[d.Subscription] >= perEndpoint {
-		return false
-	}
-	s.flying.ids[d.id()] = true
-	s.flying.count[d.Subscription]++
-	return true
-}
-
-func (s *Service) land(d *delivery) {
-	s.flying.mu.Lock()
-	defer s.flying.mu.Unlock()
-	delete(s.flying.ids, d.id())
-	if s.flying.count[d.Subscription]--; s.flying.count[d.Subscription] == 0 {
-		delete(s.flying.count, d.Subscription)
-	}
-}
+func (s *Service) Run(ctx context.Context) error { return s.fleet.Run(ctx) }
 
 // A load is what one delivery carries, and to whom. sub is nil once it is gone.
 type load struct {

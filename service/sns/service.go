@@ -12,14 +12,12 @@ import (
 	"crypto/rand"
 	"log/slog"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/google/uuid"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/garrison-cloud/garrison/internal/clock"
 	"github.com/garrison-cloud/garrison/internal/jobs"
@@ -66,10 +64,7 @@ type Service struct {
 	http   *http.Client
 	signer signer
 	allows allowances
-	worker *jobs.Worker
-	// carriers are what delivers; Run sets it.
-	carriers *errgroup.Group
-	flying   flying
+	fleet  *jobs.Fleet[delivery]
 }
 
 // New returns a Service that keeps its topics in c.DB.
@@ -77,9 +72,8 @@ func New(c Config) *Service {
 	s := &Service{
 		Config: c, http: newHTTPClient(),
 		allows: allowances{until: map[string]time.Time{}},
-		flying: flying{ids: map[string]bool{}, count: map[string]int{}},
 	}
-	s.worker = jobs.New(c.Clock, s.dispatch)
+	s.fleet = s.newFleet()
 	return s
 }
 
@@ -126,12 +120,4 @@ func (s *Service) of(region string) *Service {
 		return other
 	}
 	return s
-}
-
-// flying are the deliveries that are under way in this process.
-type flying struct {
-	mu sync.Mutex
-	// ids, and count by subscription, are guarded by mu.
-	ids   map[string]bool
-	count map[string]int
 }
