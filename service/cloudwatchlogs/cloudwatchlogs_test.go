@@ -1,7 +1,6 @@
 package cloudwatchlogs_test
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,7 +11,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
-	"github.com/aws/smithy-go"
 
 	"github.com/garrison-cloud/garrison/internal/garrisontest"
 )
@@ -30,7 +28,7 @@ func start(t *testing.T) *rig {
 	s := garrisontest.Start(t)
 	r := &rig{Server: s, c: cloudwatchlogs.NewFromConfig(s.Config)}
 	_, err := r.c.CreateLogGroup(t.Context(), &cloudwatchlogs.CreateLogGroupInput{LogGroupName: aws.String(groupName)})
-	want(t, err, "")
+	garrisontest.Want(t, err, "")
 	r.stream(t, streamName)
 	return r
 }
@@ -38,7 +36,7 @@ func start(t *testing.T) *rig {
 func (r *rig) stream(t *testing.T, name string) {
 	t.Helper()
 	_, err := r.c.CreateLogStream(t.Context(), &cloudwatchlogs.CreateLogStreamInput{LogGroupName: aws.String(groupName), LogStreamName: &name})
-	want(t, err, "")
+	garrisontest.Want(t, err, "")
 }
 
 // A line is an event at a time before now.
@@ -58,7 +56,7 @@ func (r *rig) events(lines ...line) []types.InputLogEvent {
 func (r *rig) put(t *testing.T, stream string, lines ...line) *cloudwatchlogs.PutLogEventsOutput {
 	t.Helper()
 	out, err := r.c.PutLogEvents(t.Context(), &cloudwatchlogs.PutLogEventsInput{LogGroupName: aws.String(groupName), LogStreamName: &stream, LogEvents: r.events(lines...)})
-	want(t, err, "")
+	garrisontest.Want(t, err, "")
 	return out
 }
 
@@ -93,25 +91,6 @@ func (r *rig) filter(t *testing.T, in *cloudwatchlogs.FilterLogEventsInput) stri
 		}
 	}
 	return strings.Join(got, " ")
-}
-
-func fault(err error) string {
-	if err == nil {
-		return ""
-	}
-	var api smithy.APIError
-	if !errors.As(err, &api) {
-		return err.Error()
-	}
-	return api.ErrorCode() + ": " + api.ErrorMessage()
-}
-
-// want fails the test unless err begins with the code and message; "" is no error.
-func want(t *testing.T, err error, prefix string) {
-	t.Helper()
-	if got := fault(err); prefix == "" && got != "" || !strings.HasPrefix(got, prefix) {
-		t.Errorf("error = %q, want %q", got, prefix)
-	}
 }
 
 // TestGet puts blocks that overlap, and reads them in order from both ends.
@@ -159,7 +138,7 @@ func TestGet(t *testing.T) {
 		t.Errorf("later = %q", got)
 	}
 	_, err := r.c.GetLogEvents(t.Context(), &cloudwatchlogs.GetLogEventsInput{LogGroupName: aws.String(groupName), LogStreamName: aws.String(streamName), NextToken: aws.String("f/x")})
-	want(t, err, "InvalidParameterException: The specified nextToken is invalid.")
+	garrisontest.Want(t, err, "InvalidParameterException: The specified nextToken is invalid.")
 }
 
 // TestFilter finds events across streams.
@@ -185,7 +164,7 @@ func TestFilter(t *testing.T) {
 		}
 	}
 	_, err := r.c.FilterLogEvents(t.Context(), &cloudwatchlogs.FilterLogEventsInput{LogGroupName: aws.String(groupName), FilterPattern: aws.String("{ $.n")})
-	want(t, err, "InvalidParameterException: Invalid filter pattern")
+	garrisontest.Want(t, err, "InvalidParameterException: Invalid filter pattern")
 }
 
 // TestPutRefused holds batches to their bounds.
@@ -203,12 +182,12 @@ func TestPutRefused(t *testing.T) {
 		{"just fits", []line{{0, strings.Repeat("x", 1<<20-26)}}, ""},
 	} {
 		_, err := r.c.PutLogEvents(t.Context(), &cloudwatchlogs.PutLogEventsInput{LogGroupName: aws.String(groupName), LogStreamName: aws.String(streamName), LogEvents: r.events(tt.lines...)})
-		if got := fault(err); tt.want == "" && got != "" || !strings.HasPrefix(got, tt.want) {
+		if got := garrisontest.Fault(err); tt.want == "" && got != "" || !strings.HasPrefix(got, tt.want) {
 			t.Errorf("%s: error = %q, want %q", tt.name, got, tt.want)
 		}
 	}
 	_, err := r.c.PutLogEvents(t.Context(), &cloudwatchlogs.PutLogEventsInput{LogGroupName: aws.String(groupName), LogStreamName: aws.String("none"), LogEvents: r.events(line{0, "x"})})
-	want(t, err, "ResourceNotFoundException: The specified log stream does not exist.")
+	garrisontest.Want(t, err, "ResourceNotFoundException: The specified log stream does not exist.")
 	out := r.put(t, streamName, line{15 * 24 * time.Hour, "old"}, line{14*24*time.Hour + 10*time.Hour, "old"})
 	if i := out.RejectedLogEventsInfo; i == nil || aws.ToInt32(i.TooOldLogEventEndIndex) != 2 {
 		t.Errorf("rejected = %+v", i)
@@ -238,9 +217,9 @@ func TestRetention(t *testing.T) {
 	r.put(t, streamName, line{2 * time.Hour, "early"})
 	r.put(t, streamName, line{time.Hour, "late"})
 	_, err := r.c.PutRetentionPolicy(t.Context(), &cloudwatchlogs.PutRetentionPolicyInput{LogGroupName: aws.String(groupName), RetentionInDays: aws.Int32(2)})
-	want(t, err, "InvalidParameterException: 1 validation error detected: Value '2' at 'retentionInDays'")
+	garrisontest.Want(t, err, "InvalidParameterException: 1 validation error detected: Value '2' at 'retentionInDays'")
 	_, err = r.c.PutRetentionPolicy(t.Context(), &cloudwatchlogs.PutRetentionPolicyInput{LogGroupName: aws.String(groupName), RetentionInDays: aws.Int32(1)})
-	want(t, err, "")
+	garrisontest.Want(t, err, "")
 	both := r.stored(t)
 	r.Clock.Advance(22*time.Hour + 30*time.Minute)
 	if got, _ := r.get(t, &cloudwatchlogs.GetLogEventsInput{}); got != "late" {
@@ -269,31 +248,31 @@ func TestKMS(t *testing.T) {
 	r := start(t)
 	keys := kms.NewFromConfig(r.Config)
 	key, err := keys.CreateKey(t.Context(), &kms.CreateKeyInput{})
-	want(t, err, "")
+	garrisontest.Want(t, err, "")
 	associate := &cloudwatchlogs.AssociateKmsKeyInput{LogGroupName: aws.String(groupName), KmsKeyId: key.KeyMetadata.Arn}
 	_, err = r.c.AssociateKmsKey(t.Context(), associate)
-	want(t, err, "InvalidParameterException: The specified KMS key does not exist or is not allowed to be used with LogGroup 'arn:aws:logs:us-east-1:111122223333:log-group:/app/web'")
+	garrisontest.Want(t, err, "InvalidParameterException: The specified KMS key does not exist or is not allowed to be used with LogGroup 'arn:aws:logs:us-east-1:111122223333:log-group:/app/web'")
 	_, err = keys.PutKeyPolicy(t.Context(), &kms.PutKeyPolicyInput{KeyId: key.KeyMetadata.KeyId, Policy: aws.String(`{"Version":"2012-10-17","Statement":[
 		{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:root"},"Action":"kms:*","Resource":"*"},
 		{"Effect":"Allow","Principal":{"Service":"logs.us-east-1.amazonaws.com"},"Action":["kms:GenerateDataKey*","kms:Decrypt*"],"Resource":"*",
 		 "Condition":{"ArnEquals":{"kms:EncryptionContext:aws:logs:arn":"arn:aws:logs:us-east-1:111122223333:log-group:/app/web"}}}]}`)})
-	want(t, err, "")
+	garrisontest.Want(t, err, "")
 	r.put(t, streamName, line{time.Minute, "plain"})
 	_, err = r.c.AssociateKmsKey(t.Context(), associate)
-	want(t, err, "")
+	garrisontest.Want(t, err, "")
 	r.put(t, streamName, line{0, "sealed"})
 	if got, _ := r.get(t, &cloudwatchlogs.GetLogEventsInput{}); got != "plain sealed" {
 		t.Errorf("events = %s", got)
 	}
 	_, err = keys.DisableKey(t.Context(), &kms.DisableKeyInput{KeyId: key.KeyMetadata.KeyId})
-	want(t, err, "")
+	garrisontest.Want(t, err, "")
 	r.Clock.Advance(6 * time.Minute) // an opened key is used for five
 	_, err = r.c.GetLogEvents(t.Context(), &cloudwatchlogs.GetLogEventsInput{LogGroupName: aws.String(groupName), LogStreamName: aws.String(streamName)})
-	want(t, err, "InvalidParameterException: The KMS key that is associated with the log group")
+	garrisontest.Want(t, err, "InvalidParameterException: The KMS key that is associated with the log group")
 	_, err = keys.EnableKey(t.Context(), &kms.EnableKeyInput{KeyId: key.KeyMetadata.KeyId})
-	want(t, err, "")
+	garrisontest.Want(t, err, "")
 	_, err = r.c.DisassociateKmsKey(t.Context(), &cloudwatchlogs.DisassociateKmsKeyInput{LogGroupName: aws.String(groupName)})
-	want(t, err, "")
+	garrisontest.Want(t, err, "")
 	r.put(t, streamName, line{0, "plain again"})
 	if got, _ := r.get(t, &cloudwatchlogs.GetLogEventsInput{}); got != "plain sealed plain again" {
 		t.Errorf("events = %s", got)
@@ -334,16 +313,16 @@ func TestStreams(t *testing.T) {
 		}
 	}
 	_, err := r.c.DeleteLogStream(t.Context(), &cloudwatchlogs.DeleteLogStreamInput{LogGroupName: aws.String(groupName), LogStreamName: aws.String("a")})
-	want(t, err, "")
+	garrisontest.Want(t, err, "")
 	if got := r.filter(t, &cloudwatchlogs.FilterLogEventsInput{}); got != "x x" {
 		t.Errorf("events = %s", got)
 	}
 	_, err = r.c.DeleteLogGroup(t.Context(), &cloudwatchlogs.DeleteLogGroupInput{LogGroupName: aws.String(groupName)})
-	want(t, err, "")
+	garrisontest.Want(t, err, "")
 	_, err = r.c.DescribeLogStreams(t.Context(), &cloudwatchlogs.DescribeLogStreamsInput{LogGroupName: aws.String(groupName)})
-	want(t, err, "ResourceNotFoundException: The specified log group does not exist.")
+	garrisontest.Want(t, err, "ResourceNotFoundException: The specified log group does not exist.")
 	_, err = r.c.CreateLogGroup(t.Context(), &cloudwatchlogs.CreateLogGroupInput{LogGroupName: aws.String(groupName)})
-	want(t, err, "")
+	garrisontest.Want(t, err, "")
 	if got := r.filter(t, &cloudwatchlogs.FilterLogEventsInput{}); got != "" {
 		t.Errorf("a new group holds %s", got)
 	}
@@ -356,11 +335,11 @@ func TestWho(t *testing.T) {
 	name := "arn:aws:logs:us-east-1:111122223333:log-group:/app/web"
 	ann := cloudwatchlogs.NewFromConfig(r.User(t, "ann", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":["logs:GetLogEvents","logs:TagResource"],"Resource":["`+name+`:log-stream:one","`+name+`"]}}`))
 	_, err := ann.GetLogEvents(t.Context(), &cloudwatchlogs.GetLogEventsInput{LogGroupName: aws.String(groupName), LogStreamName: aws.String(streamName)})
-	want(t, err, "")
+	garrisontest.Want(t, err, "")
 	_, err = ann.FilterLogEvents(t.Context(), &cloudwatchlogs.FilterLogEventsInput{LogGroupName: aws.String(groupName)})
-	want(t, err, "AccessDeniedException: User: arn:aws:iam::111122223333:user/ann is not authorized to perform: logs:FilterLogEvents on resource: "+name+":log-stream: because no identity-based policy allows")
+	garrisontest.Want(t, err, "AccessDeniedException: User: arn:aws:iam::111122223333:user/ann is not authorized to perform: logs:FilterLogEvents on resource: "+name+":log-stream: because no identity-based policy allows")
 	_, err = ann.TagResource(t.Context(), &cloudwatchlogs.TagResourceInput{ResourceArn: &name, Tags: map[string]string{"team": "red"}})
-	want(t, err, "")
+	garrisontest.Want(t, err, "")
 	tags, err := r.c.ListTagsForResource(t.Context(), &cloudwatchlogs.ListTagsForResourceInput{ResourceArn: &name})
 	if err != nil || tags.Tags["team"] != "red" {
 		t.Errorf("tags = %+v, %v", tags, err)
@@ -369,16 +348,16 @@ func TestWho(t *testing.T) {
 	read := func(prefix string) {
 		t.Helper()
 		_, err := bob.FilterLogEvents(t.Context(), &cloudwatchlogs.FilterLogEventsInput{LogGroupIdentifier: &name})
-		want(t, err, prefix)
+		garrisontest.Want(t, err, prefix)
 	}
 	read("AccessDeniedException: ")
 	_, err = r.c.PutResourcePolicy(t.Context(), &cloudwatchlogs.PutResourcePolicyInput{PolicyName: aws.String("p"), PolicyDocument: aws.String(
 		`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"444455556666"},"Action":"logs:FilterLogEvents","Resource":"` + name + `:*"}}`)})
-	want(t, err, "")
+	garrisontest.Want(t, err, "")
 	read("")
 	_, err = r.c.PutResourcePolicy(t.Context(), &cloudwatchlogs.PutResourcePolicyInput{PolicyName: aws.String("q"), PolicyDocument: aws.String(`{"Version":"x"}`)})
-	want(t, err, "InvalidParameterException: The policy document is not valid")
+	garrisontest.Want(t, err, "InvalidParameterException: The policy document is not valid")
 	_, err = r.c.DeleteResourcePolicy(t.Context(), &cloudwatchlogs.DeleteResourcePolicyInput{PolicyName: aws.String("p")})
-	want(t, err, "")
+	garrisontest.Want(t, err, "")
 	read("AccessDeniedException: ")
 }

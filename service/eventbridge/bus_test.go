@@ -7,6 +7,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+
+	"github.com/garrison-cloud/garrison/internal/garrisontest"
 )
 
 func TestBusLife(t *testing.T) {
@@ -18,15 +20,15 @@ func TestBusLife(t *testing.T) {
 		t.Fatalf("create: %v, %v", out, err)
 	}
 	_, err = w.events.CreateEventBus(ctx, &eventbridge.CreateEventBusInput{Name: aws.String("b")})
-	want(t, err, "ResourceAlreadyExistsException: Event bus b already exists.")
+	garrisontest.Want(t, err, "ResourceAlreadyExistsException: Event bus b already exists.")
 	_, err = w.events.CreateEventBus(ctx, &eventbridge.CreateEventBusInput{Name: aws.String("default")})
-	want(t, err, "ResourceAlreadyExistsException")
+	garrisontest.Want(t, err, "ResourceAlreadyExistsException")
 	_, err = w.events.CreateEventBus(ctx, &eventbridge.CreateEventBusInput{Name: aws.String("a/b")})
-	want(t, err, "ValidationException")
+	garrisontest.Want(t, err, "ValidationException")
 	_, err = w.events.CreateEventBus(ctx, &eventbridge.CreateEventBusInput{Name: aws.String("aws.partner/x/y"), EventSourceName: aws.String("aws.partner/x/y")})
-	want(t, err, "NotImplemented")
+	garrisontest.Want(t, err, "NotImplemented")
 	_, err = w.events.UpdateEventBus(ctx, &eventbridge.UpdateEventBusInput{Name: aws.String("b"), KmsKeyIdentifier: aws.String("alias/x")})
-	want(t, err, "NotImplemented")
+	garrisontest.Want(t, err, "NotImplemented")
 	if _, err := w.events.UpdateEventBus(ctx, &eventbridge.UpdateEventBusInput{Name: aws.String("b"), Description: aws.String("e")}); err != nil {
 		t.Errorf("update: %v", err)
 	}
@@ -40,9 +42,9 @@ func TestBusLife(t *testing.T) {
 	}
 	w.rule("b", "r", `{"source":["a"]}`)
 	_, err = w.events.DeleteEventBus(ctx, &eventbridge.DeleteEventBusInput{Name: aws.String("b")})
-	want(t, err, "ValidationException: Event bus b can't be deleted since it has rules.")
+	garrisontest.Want(t, err, "ValidationException: Event bus b can't be deleted since it has rules.")
 	_, err = w.events.DeleteEventBus(ctx, &eventbridge.DeleteEventBusInput{Name: aws.String("default")})
-	want(t, err, "ValidationException: Cannot delete event bus default.")
+	garrisontest.Want(t, err, "ValidationException: Cannot delete event bus default.")
 	if _, err := w.events.DeleteRule(ctx, &eventbridge.DeleteRuleInput{Name: aws.String("r"), EventBusName: aws.String("b")}); err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +52,7 @@ func TestBusLife(t *testing.T) {
 		t.Errorf("delete: %v", err)
 	}
 	_, err = w.events.DescribeEventBus(ctx, &eventbridge.DescribeEventBusInput{Name: aws.String("b")})
-	want(t, err, "ResourceNotFoundException: Event bus b does not exist.")
+	garrisontest.Want(t, err, "ResourceNotFoundException: Event bus b does not exist.")
 	for _, name := range []string{"CreateEventBus", "UpdateEventBus", "DeleteEventBus", "DescribeEventBus", "ListEventBuses"} {
 		w.trails(name, 1)
 	}
@@ -68,26 +70,26 @@ func TestBusPolicy(t *testing.T) {
 	e.EventBusName = aws.String(arnOf("events", "event-bus/default"))
 	in := &eventbridge.PutEventsInput{Entries: []types.PutEventsRequestEntry{e}}
 	_, err := foreign.PutEvents(ctx, in)
-	want(t, err, "AccessDeniedException: User: arn:aws:iam::"+other+":root is not authorized to perform: events:PutEvents on resource: "+*e.EventBusName)
+	garrisontest.Want(t, err, "AccessDeniedException: User: arn:aws:iam::"+other+":root is not authorized to perform: events:PutEvents on resource: "+*e.EventBusName)
 	if _, err := w.events.PutPermission(ctx, &eventbridge.PutPermissionInput{
 		Action: aws.String("events:PutEvents"), Principal: aws.String(other), StatementId: aws.String("them"),
 	}); err != nil {
 		t.Fatalf("put the permission: %v", err)
 	}
 	_, err = foreign.PutEvents(ctx, in)
-	want(t, err, "")
+	garrisontest.Want(t, err, "")
 	if got := w.parse(*w.receive(url).Body); got.Account != other {
 		t.Errorf("account = %s, want %s", got.Account, other)
 	}
 	_, err = foreign.PutRule(ctx, &eventbridge.PutRuleInput{Name: aws.String("x"), EventBusName: e.EventBusName, EventPattern: aws.String(`{"a":[1]}`)})
-	want(t, err, "AccessDeniedException")
+	garrisontest.Want(t, err, "AccessDeniedException")
 	_, err = w.events.RemovePermission(ctx, &eventbridge.RemovePermissionInput{StatementId: aws.String("nobody")})
-	want(t, err, "ResourceNotFoundException: Statement with the provided id does not exist.")
+	garrisontest.Want(t, err, "ResourceNotFoundException: Statement with the provided id does not exist.")
 	if _, err := w.events.RemovePermission(ctx, &eventbridge.RemovePermissionInput{StatementId: aws.String("them")}); err != nil {
 		t.Fatalf("remove the permission: %v", err)
 	}
 	_, err = foreign.PutEvents(ctx, in)
-	want(t, err, "AccessDeniedException")
+	garrisontest.Want(t, err, "AccessDeniedException")
 	for _, name := range []string{"PutPermission", "RemovePermission"} {
 		w.trails(name, 1)
 	}
@@ -103,11 +105,11 @@ func TestBusPolicyDocument(t *testing.T) {
 		return aws.String(`{"Version":"2012-10-17","Statement":[` + statement + `]}`)
 	}
 	_, err := w.events.PutPermission(ctx, &eventbridge.PutPermissionInput{Policy: aws.String(`{"Statement":1}`)})
-	want(t, err, "ValidationException")
+	garrisontest.Want(t, err, "ValidationException")
 	_, err = w.events.PutPermission(ctx, &eventbridge.PutPermissionInput{Policy: aws.String(strings.Repeat(" ", 10241))})
-	want(t, err, "PolicyLengthExceededException")
+	garrisontest.Want(t, err, "PolicyLengthExceededException")
 	_, err = w.events.PutPermission(ctx, &eventbridge.PutPermissionInput{Principal: aws.String(other)})
-	want(t, err, "ValidationException")
+	garrisontest.Want(t, err, "ValidationException")
 	if _, err := w.events.PutPermission(ctx, &eventbridge.PutPermissionInput{Policy: document(
 		`{"Sid":"a","Effect":"Allow","Principal":{"AWS":"` + other + `"},"Action":"events:PutEvents","Resource":"` + bus + `","Condition":{"StringEquals":{"events:source":"shop"}}},` +
 			`{"Sid":"b","Effect":"Allow","Principal":{"AWS":"` + other + `"},"Action":"events:PutRule","Resource":"` + arnOf("events", "rule/theirs-*") + `"}`)}); err != nil {
@@ -118,10 +120,10 @@ func TestBusPolicyDocument(t *testing.T) {
 		e := entry(source, "x", "{}")
 		e.EventBusName = &bus
 		_, err := foreign.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: []types.PutEventsRequestEntry{e}})
-		want(t, err, code)
+		garrisontest.Want(t, err, code)
 	}
 	_, err = foreign.PutRule(ctx, &eventbridge.PutRuleInput{Name: aws.String("theirs-1"), EventBusName: &bus, EventPattern: aws.String(`{"a":[1]}`)})
-	want(t, err, "")
+	garrisontest.Want(t, err, "")
 	d, err := w.events.DescribeRule(ctx, &eventbridge.DescribeRuleInput{Name: aws.String("theirs-1")})
 	if err != nil || *d.CreatedBy != other {
 		t.Errorf("the rule = %+v, %v; want it created by %s", d, err, other)
@@ -151,15 +153,15 @@ func TestPutEventsRefuses(t *testing.T) {
 		}
 	}
 	_, err = w.events.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: make([]types.PutEventsRequestEntry, 11)})
-	want(t, err, "ValidationException: 1 validation error detected")
+	garrisontest.Want(t, err, "ValidationException: 1 validation error detected")
 	_, err = w.events.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: []types.PutEventsRequestEntry{entry("a", "x", `{"a":"`+strings.Repeat("x", 256<<10)+`"}`)}})
-	want(t, err, "ValidationException: Total size of the entries in the request is over the limit.")
+	garrisontest.Want(t, err, "ValidationException: Total size of the entries in the request is over the limit.")
 	gone := entry("a", "x", "{}")
 	gone.EventBusName = aws.String("none")
 	w.put(gone)
 	c := eventbridge.NewFromConfig(w.User(t, "bob", allowing(arnOf("events", "event-bus/b"), "events:PutEvents")))
 	_, err = c.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: entries[:1]})
-	want(t, err, "AccessDeniedException: User: arn:aws:iam::"+account+":user/bob is not authorized to perform: events:PutEvents on resource: "+arnOf("events", "event-bus/default"))
+	garrisontest.Want(t, err, "AccessDeniedException: User: arn:aws:iam::"+account+":user/bob is not authorized to perform: events:PutEvents on resource: "+arnOf("events", "event-bus/default"))
 }
 
 func TestBusesAreDenied(t *testing.T) {
@@ -185,7 +187,7 @@ func TestBusesAreDenied(t *testing.T) {
 		"PutPermission":    func() error { _, err := c.PutPermission(ctx, &eventbridge.PutPermissionInput{}); return err },
 		"RemovePermission": func() error { _, err := c.RemovePermission(ctx, &eventbridge.RemovePermissionInput{}); return err },
 	} {
-		if got := fault(call()); !strings.HasPrefix(got, "AccessDeniedException: User: arn:aws:iam::"+account+":user/ann is not authorized to perform: events:"+op) {
+		if got := garrisontest.Fault(call()); !strings.HasPrefix(got, "AccessDeniedException: User: arn:aws:iam::"+account+":user/ann is not authorized to perform: events:"+op) {
 			t.Errorf("%s = %q, want it denied", op, got)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 
+	"github.com/garrison-cloud/garrison/internal/garrisontest"
 	"github.com/garrison-cloud/garrison/internal/server"
 )
 
@@ -197,9 +198,9 @@ func TestConnectionLife(t *testing.T) {
 	ctx, name := t.Context(), aws.String("d")
 	w.destination("d", "https://example.com/", nil)
 	_, err := w.events.CreateConnection(ctx, &eventbridge.CreateConnectionInput{Name: name, AuthorizationType: types.ConnectionAuthorizationTypeApiKey, AuthParameters: apiKey("a", "b")})
-	want(t, err, "ResourceAlreadyExistsException")
+	garrisontest.Want(t, err, "ResourceAlreadyExistsException")
 	_, err = w.events.CreateConnection(ctx, &eventbridge.CreateConnectionInput{Name: aws.String("e"), AuthorizationType: types.ConnectionAuthorizationTypeBasic, AuthParameters: apiKey("a", "b")})
-	want(t, err, "ValidationException")
+	garrisontest.Want(t, err, "ValidationException")
 	c, err := w.events.DescribeConnection(ctx, &eventbridge.DescribeConnectionInput{Name: name})
 	if err != nil || c.ConnectionState != types.ConnectionStateAuthorized || *c.AuthParameters.ApiKeyAuthParameters.ApiKeyName != "X-Key" {
 		t.Errorf("connection = %+v, %v", c, err)
@@ -208,7 +209,7 @@ func TestConnectionLife(t *testing.T) {
 		_, err = w.events.CreateApiDestination(ctx, &eventbridge.CreateApiDestinationInput{
 			Name: aws.String("x"), ConnectionArn: c.ConnectionArn, HttpMethod: types.ApiDestinationHttpMethodPost, InvocationEndpoint: &url,
 		})
-		want(t, err, "ValidationException")
+		garrisontest.Want(t, err, "ValidationException")
 	}
 	_, err = w.events.CreateApiDestination(ctx, &eventbridge.CreateApiDestinationInput{
 		Name: aws.String("x"), ConnectionArn: aws.String(*c.ConnectionArn + "0"), HttpMethod: types.ApiDestinationHttpMethodPost, InvocationEndpoint: aws.String("https://example.com"),
@@ -247,9 +248,9 @@ func TestConnectionLife(t *testing.T) {
 		t.Errorf("delete the connection: %v", err)
 	}
 	_, err = w.events.DescribeConnection(ctx, &eventbridge.DescribeConnectionInput{Name: name})
-	want(t, err, "ResourceNotFoundException: Connection 'd' does not exist.")
+	garrisontest.Want(t, err, "ResourceNotFoundException: Connection 'd' does not exist.")
 	_, err = w.events.DescribeApiDestination(ctx, &eventbridge.DescribeApiDestinationInput{Name: name})
-	want(t, err, "ResourceNotFoundException")
+	garrisontest.Want(t, err, "ResourceNotFoundException")
 	for _, op := range []string{"CreateApiDestination", "UpdateApiDestination", "DescribeApiDestination", "ListApiDestinations", "DeleteApiDestination", "UpdateConnection", "DescribeConnection", "ListConnections", "DeauthorizeConnection", "DeleteConnection"} {
 		w.trails(op, 1)
 	}
@@ -305,7 +306,7 @@ func TestConnectionsAreDenied(t *testing.T) {
 			return err
 		},
 	} {
-		if got := fault(call()); !strings.HasPrefix(got, "AccessDeniedException: User: arn:aws:iam::"+account+":user/ann is not authorized to perform: events:"+op) {
+		if got := garrisontest.Fault(call()); !strings.HasPrefix(got, "AccessDeniedException: User: arn:aws:iam::"+account+":user/ann is not authorized to perform: events:"+op) {
 			t.Errorf("%s = %q, want it denied", op, got)
 		}
 	}

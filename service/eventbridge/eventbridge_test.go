@@ -2,7 +2,6 @@ package eventbridge_test
 
 import (
 	"encoding/json"
-	"errors"
 	"strings"
 	"testing"
 
@@ -12,7 +11,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
-	"github.com/aws/smithy-go"
 
 	"github.com/garrison-cloud/garrison/internal/garrisontest"
 )
@@ -35,26 +33,6 @@ func start(t *testing.T, opts ...garrisontest.Option) *world {
 	t.Helper()
 	s := garrisontest.Start(t, opts...)
 	return &world{s, t, eventbridge.NewFromConfig(s.Config), sqs.NewFromConfig(s.Config)}
-}
-
-// fault returns "Code: message" of a server's error, "" for none.
-func fault(err error) string {
-	if err == nil {
-		return ""
-	}
-	var api smithy.APIError
-	if !errors.As(err, &api) {
-		return err.Error()
-	}
-	return api.ErrorCode() + ": " + api.ErrorMessage()
-}
-
-// want fails the test unless err begins with the code and message; "" is no error.
-func want(t *testing.T, err error, prefix string) {
-	t.Helper()
-	if got := fault(err); prefix == "" && got != "" || !strings.HasPrefix(got, prefix) {
-		t.Errorf("error = %q, want %q", got, prefix)
-	}
 }
 
 // allowing is an IAM policy that allows actions on a resource.

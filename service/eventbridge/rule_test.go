@@ -10,6 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+
+	"github.com/garrison-cloud/garrison/internal/garrisontest"
 )
 
 func TestRuleLife(t *testing.T) {
@@ -45,7 +47,7 @@ func TestRuleLife(t *testing.T) {
 		t.Errorf("detail-type = %s, want enabled", got.DetailType)
 	}
 	_, err = w.events.DeleteRule(ctx, &eventbridge.DeleteRuleInput{Name: aws.String("r")})
-	want(t, err, "ValidationException: Rule can't be deleted since it has targets.")
+	garrisontest.Want(t, err, "ValidationException: Rule can't be deleted since it has targets.")
 	removed, err := w.events.RemoveTargets(ctx, &eventbridge.RemoveTargetsInput{Rule: aws.String("r"), Ids: []string{"1", "2"}})
 	if err != nil || removed.FailedEntryCount != 1 || *removed.FailedEntries[0].TargetId != "2" {
 		t.Errorf("remove the targets: %+v, %v", removed, err)
@@ -54,7 +56,7 @@ func TestRuleLife(t *testing.T) {
 		t.Errorf("delete: %v", err)
 	}
 	_, err = w.events.DescribeRule(ctx, &eventbridge.DescribeRuleInput{Name: aws.String("r")})
-	want(t, err, "ResourceNotFoundException: Rule r does not exist on EventBus default.")
+	garrisontest.Want(t, err, "ResourceNotFoundException: Rule r does not exist on EventBus default.")
 	for _, name := range []string{"DisableRule", "EnableRule", "RemoveTargets", "DeleteRule", "DescribeRule"} {
 		w.trails(name, 1)
 	}
@@ -86,7 +88,7 @@ func TestPutRuleRefuses(t *testing.T) {
 			tt.in.Name = aws.String("r")
 		}
 		_, err := w.events.PutRule(ctx, &tt.in)
-		if got := fault(err); !strings.HasPrefix(got, tt.want) {
+		if got := garrisontest.Fault(err); !strings.HasPrefix(got, tt.want) {
 			t.Errorf("%s: error = %q, want %q", name, got, tt.want)
 		}
 	}
@@ -100,15 +102,15 @@ func TestRulesAreDenied(t *testing.T) {
 	ctx := t.Context()
 	pattern := aws.String(`{"source":["a"]}`)
 	_, err := c.PutRule(ctx, &eventbridge.PutRuleInput{Name: aws.String("mine"), EventPattern: pattern})
-	want(t, err, "")
+	garrisontest.Want(t, err, "")
 	_, err = c.PutRule(ctx, &eventbridge.PutRuleInput{Name: aws.String("other"), EventPattern: pattern})
-	want(t, err, "AccessDeniedException: User: arn:aws:iam::"+account+":user/ann is not authorized to perform: events:PutRule on resource: "+arnOf("events", "rule/other"))
+	garrisontest.Want(t, err, "AccessDeniedException: User: arn:aws:iam::"+account+":user/ann is not authorized to perform: events:PutRule on resource: "+arnOf("events", "rule/other"))
 	_, err = c.PutRule(ctx, &eventbridge.PutRuleInput{Name: aws.String("mine"), EventPattern: pattern, RoleArn: aws.String("arn:aws:iam::" + account + ":role/x")})
-	want(t, err, "AccessDeniedException: User: arn:aws:iam::"+account+":user/ann is not authorized to perform: iam:PassRole")
+	garrisontest.Want(t, err, "AccessDeniedException: User: arn:aws:iam::"+account+":user/ann is not authorized to perform: iam:PassRole")
 	_, err = c.PutTargets(ctx, &eventbridge.PutTargetsInput{Rule: aws.String("mine"), Targets: []types.Target{{
 		Id: aws.String("1"), Arn: aws.String(arnOf("sqs", "q")), RoleArn: aws.String("arn:aws:iam::" + account + ":role/x"),
 	}}})
-	want(t, err, "AccessDeniedException: User: arn:aws:iam::"+account+":user/ann is not authorized to perform: iam:PassRole")
+	garrisontest.Want(t, err, "AccessDeniedException: User: arn:aws:iam::"+account+":user/ann is not authorized to perform: iam:PassRole")
 	for name, call := range map[string]func() error{
 		"DeleteRule": func() error {
 			_, err := c.DeleteRule(ctx, &eventbridge.DeleteRuleInput{Name: aws.String("mine")})
@@ -152,7 +154,7 @@ func TestRulesAreDenied(t *testing.T) {
 			return err
 		},
 	} {
-		if got := fault(call()); !strings.HasPrefix(got, "AccessDeniedException: User: arn:aws:iam::"+account+":user/ann is not authorized to perform: events:"+name) {
+		if got := garrisontest.Fault(call()); !strings.HasPrefix(got, "AccessDeniedException: User: arn:aws:iam::"+account+":user/ann is not authorized to perform: events:"+name) {
 			t.Errorf("%s = %q, want it denied", name, got)
 		}
 	}
@@ -188,7 +190,7 @@ func TestLists(t *testing.T) {
 		t.Errorf("rules = %v, want %v", names, all)
 	}
 	_, err := w.events.ListRules(ctx, &eventbridge.ListRulesInput{NextToken: aws.String("x")})
-	want(t, err, "ValidationException")
+	garrisontest.Want(t, err, "ValidationException")
 	by, err := w.events.ListRuleNamesByTarget(ctx, &eventbridge.ListRuleNamesByTargetInput{TargetArn: &queue, Limit: aws.Int32(3)})
 	if err != nil || !slices.Equal(by.RuleNames, names[:3]) || by.NextToken == nil {
 		t.Errorf("rules by target = %+v, %v", by, err)
@@ -198,7 +200,7 @@ func TestLists(t *testing.T) {
 		t.Errorf("targets = %+v, %v", list, err)
 	}
 	_, err = w.events.ListTargetsByRule(ctx, &eventbridge.ListTargetsByRuleInput{Rule: aws.String("none")})
-	want(t, err, "ResourceNotFoundException")
+	garrisontest.Want(t, err, "ResourceNotFoundException")
 }
 
 func TestTags(t *testing.T) {
@@ -224,9 +226,9 @@ func TestTags(t *testing.T) {
 		}
 	}
 	_, err := w.events.ListTagsForResource(ctx, &eventbridge.ListTagsForResourceInput{ResourceARN: aws.String(arnOf("events", "rule/none"))})
-	want(t, err, "ResourceNotFoundException")
+	garrisontest.Want(t, err, "ResourceNotFoundException")
 	_, err = w.events.ListTagsForResource(ctx, &eventbridge.ListTagsForResourceInput{ResourceARN: aws.String("x")})
-	want(t, err, "ValidationException")
+	garrisontest.Want(t, err, "ValidationException")
 }
 
 func TestTestEventPattern(t *testing.T) {
@@ -240,9 +242,9 @@ func TestTestEventPattern(t *testing.T) {
 		}
 	}
 	_, err := w.events.TestEventPattern(t.Context(), &eventbridge.TestEventPatternInput{EventPattern: aws.String("{}"), Event: &event})
-	want(t, err, "InvalidEventPatternException: Event pattern is not valid. Reason: Empty objects are not allowed")
+	garrisontest.Want(t, err, "InvalidEventPatternException: Event pattern is not valid. Reason: Empty objects are not allowed")
 	_, err = w.events.TestEventPattern(t.Context(), &eventbridge.TestEventPatternInput{EventPattern: aws.String(`{"a":[1]}`), Event: aws.String("{}")})
-	want(t, err, "ValidationException")
+	garrisontest.Want(t, err, "ValidationException")
 }
 
 // TestLimits fills a rule with targets and a bus with rules.
@@ -255,13 +257,13 @@ func TestLimits(t *testing.T) {
 	}
 	w.rule("", "r0", `{"source":["a"]}`, six[:5]...)
 	_, err := w.events.PutTargets(t.Context(), &eventbridge.PutTargetsInput{Rule: aws.String("r0"), Targets: six[5:]})
-	want(t, err, "LimitExceededException")
+	garrisontest.Want(t, err, "LimitExceededException")
 	w.rule("", "r0", `{"source":["a"]}`, six[4]) // one that is there takes no room
 	for i := 1; i < 300; i++ {
 		w.rule("", fmt.Sprintf("r%d", i), `{"source":["a"]}`)
 	}
 	_, err = w.events.PutRule(t.Context(), &eventbridge.PutRuleInput{Name: aws.String("more"), EventPattern: aws.String(`{"source":["a"]}`)})
-	want(t, err, "LimitExceededException")
+	garrisontest.Want(t, err, "LimitExceededException")
 	w.rule("", "r7", `{"source":["b"]}`)
 }
 

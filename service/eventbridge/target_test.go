@@ -45,7 +45,7 @@ func TestFIFOQueue(t *testing.T) {
 	url, arn := w.queue("q.fifo")
 	w.rule("", "r", `{"source":["a"]}`)
 	_, err := w.events.PutTargets(t.Context(), &eventbridge.PutTargetsInput{Rule: aws.String("r"), Targets: []types.Target{target("1", arn)}})
-	want(t, err, "ValidationException: Parameter(s) SqsParameters must be specified for target: 1.")
+	garrisontest.Want(t, err, "ValidationException: Parameter(s) SqsParameters must be specified for target: 1.")
 	to := target("1", arn)
 	to.SqsParameters = &types.SqsParameters{MessageGroupId: aws.String("g")}
 	w.rule("", "r", `{"source":["a"]}`, to)
@@ -173,12 +173,12 @@ func TestPutTargetsRefuses(t *testing.T) {
 		"fine":     {with(queue, none), ""},
 	} {
 		_, err := w.events.PutTargets(t.Context(), &eventbridge.PutTargetsInput{Rule: aws.String("r"), Targets: []types.Target{tt.target}})
-		if got := fault(err); !strings.HasPrefix(got, tt.want) || tt.want == "" && got != "" {
+		if got := garrisontest.Fault(err); !strings.HasPrefix(got, tt.want) || tt.want == "" && got != "" {
 			t.Errorf("%s: error = %q, want %q", name, got, tt.want)
 		}
 	}
 	_, err := w.events.PutTargets(t.Context(), &eventbridge.PutTargetsInput{Rule: aws.String("none"), Targets: []types.Target{target("1", queue)}})
-	want(t, err, "ResourceNotFoundException: Rule none does not exist on EventBus default.")
+	garrisontest.Want(t, err, "ResourceNotFoundException: Rule none does not exist on EventBus default.")
 }
 
 // TestInputs has each way of making the input.

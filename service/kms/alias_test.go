@@ -24,7 +24,7 @@ func TestAliasLife(t *testing.T) {
 
 	s.Clock.Advance(time.Hour)
 	_, err := c.UpdateAlias(t.Context(), &kms.UpdateAliasInput{AliasName: aws.String("alias/app"), TargetKeyId: two.Arn})
-	want(t, err, "")
+	garrisontest.Want(t, err, "")
 	out, err := c.ListAliases(t.Context(), &kms.ListAliasesInput{})
 	if err != nil || len(out.Aliases) != 1 {
 		t.Fatalf("aliases = %v, %v; want one", out, err)
@@ -42,12 +42,12 @@ func TestAliasLife(t *testing.T) {
 		t.Errorf("decrypted under %v, %v; want %s", plain, err, *one.Arn)
 	}
 	_, err = c.Decrypt(t.Context(), &kms.DecryptInput{CiphertextBlob: blob, KeyId: aws.String("alias/app")})
-	want(t, err, "IncorrectKeyException: The key ID in the request does not identify a CMK that can perform this operation.")
+	garrisontest.Want(t, err, "IncorrectKeyException: The key ID in the request does not identify a CMK that can perform this operation.")
 
 	_, err = c.DeleteAlias(t.Context(), &kms.DeleteAliasInput{AliasName: aws.String("alias/app")})
-	want(t, err, "")
+	garrisontest.Want(t, err, "")
 	_, err = c.DescribeKey(t.Context(), &kms.DescribeKeyInput{KeyId: aws.String("alias/app")})
-	want(t, err, "NotFoundException: Alias "+aliasARN("alias/app")+" is not found.")
+	garrisontest.Want(t, err, "NotFoundException: Alias "+aliasARN("alias/app")+" is not found.")
 }
 
 func TestAliasErrors(t *testing.T) {
@@ -70,7 +70,7 @@ func TestAliasErrors(t *testing.T) {
 	}
 	check := func(err error, what, name, wanted string) {
 		t.Helper()
-		if got := fault(err); wanted == "" && got != "" || len(got) < len(wanted) || got[:len(wanted)] != wanted {
+		if got := garrisontest.Fault(err); wanted == "" && got != "" || len(got) < len(wanted) || got[:len(wanted)] != wanted {
 			t.Errorf("%s %s: error = %q, want %q", what, name, got, wanted)
 		}
 	}
@@ -110,10 +110,10 @@ func TestAliasesPerKeyAreLimited(t *testing.T) {
 		createAlias(t, c, fmt.Sprintf("alias/n-%02d", i), k)
 	}
 	_, err := c.CreateAlias(t.Context(), &kms.CreateAliasInput{AliasName: aws.String("alias/n-50"), TargetKeyId: k.KeyId})
-	want(t, err, "LimitExceededException: ")
+	garrisontest.Want(t, err, "LimitExceededException: ")
 	// An alias that is the key's already makes it no more.
 	_, err = c.UpdateAlias(t.Context(), &kms.UpdateAliasInput{AliasName: aws.String("alias/n-00"), TargetKeyId: k.KeyId})
-	want(t, err, "")
+	garrisontest.Want(t, err, "")
 }
 
 func TestListAliasesPages(t *testing.T) {
@@ -155,9 +155,9 @@ func TestListAliasesPages(t *testing.T) {
 	}
 	// A marker of one list is none of another.
 	_, err = c.ListAliases(t.Context(), &kms.ListAliasesInput{KeyId: one.KeyId, Marker: out.NextMarker})
-	want(t, err, "InvalidMarkerException: ")
+	garrisontest.Want(t, err, "InvalidMarkerException: ")
 	_, err = c.ListKeys(t.Context(), &kms.ListKeysInput{Marker: out.NextMarker})
-	want(t, err, "InvalidMarkerException: ")
+	garrisontest.Want(t, err, "InvalidMarkerException: ")
 }
 
 // TestCreateAliasOnce lets many calls race for one name.
@@ -211,12 +211,12 @@ func TestAliasOperationsAskTwice(t *testing.T) {
 	onlyAlias := user(t, s, "only-alias", on(aliasARN("alias/app")))
 	onlyKey := user(t, s, "only-key", on(*one.Arn))
 	onOne := user(t, s, "on-one", on(*one.Arn, aliasARN("alias/*")))
-	want(t, create(onlyAlias), "AccessDeniedException: User: arn:aws:iam::"+account+":user/only-alias is not authorized to perform: kms:CreateAlias on resource: "+*one.Arn)
-	want(t, create(onlyKey), "AccessDeniedException: User: arn:aws:iam::"+account+":user/only-key is not authorized to perform: kms:CreateAlias on resource: "+aliasARN("alias/app"))
-	want(t, create(onOne), "")
-	want(t, update(onOne, two), "AccessDeniedException: User: arn:aws:iam::"+account+":user/on-one is not authorized to perform: kms:UpdateAlias on resource: "+*two.Arn)
-	want(t, update(root, two), "")
-	want(t, update(onOne, one), "AccessDeniedException: User: arn:aws:iam::"+account+":user/on-one is not authorized to perform: kms:UpdateAlias on resource: "+*two.Arn)
-	want(t, remove(onOne), "AccessDeniedException: User: arn:aws:iam::"+account+":user/on-one is not authorized to perform: kms:DeleteAlias on resource: "+*two.Arn)
-	want(t, remove(root), "")
+	garrisontest.Want(t, create(onlyAlias), "AccessDeniedException: User: arn:aws:iam::"+account+":user/only-alias is not authorized to perform: kms:CreateAlias on resource: "+*one.Arn)
+	garrisontest.Want(t, create(onlyKey), "AccessDeniedException: User: arn:aws:iam::"+account+":user/only-key is not authorized to perform: kms:CreateAlias on resource: "+aliasARN("alias/app"))
+	garrisontest.Want(t, create(onOne), "")
+	garrisontest.Want(t, update(onOne, two), "AccessDeniedException: User: arn:aws:iam::"+account+":user/on-one is not authorized to perform: kms:UpdateAlias on resource: "+*two.Arn)
+	garrisontest.Want(t, update(root, two), "")
+	garrisontest.Want(t, update(onOne, one), "AccessDeniedException: User: arn:aws:iam::"+account+":user/on-one is not authorized to perform: kms:UpdateAlias on resource: "+*two.Arn)
+	garrisontest.Want(t, remove(onOne), "AccessDeniedException: User: arn:aws:iam::"+account+":user/on-one is not authorized to perform: kms:DeleteAlias on resource: "+*two.Arn)
+	garrisontest.Want(t, remove(root), "")
 }

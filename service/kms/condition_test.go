@@ -6,6 +6,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
+
+	"github.com/garrison-cloud/garrison/internal/garrisontest"
 )
 
 // A probe has a key of each kind, and calls on them to hold against a condition.
@@ -164,12 +166,12 @@ func TestConditionKeysAreObeyed(t *testing.T) {
 	for _, tt := range append(p.conditions(), p.managing()...) {
 		c := user(t, s, tt.name, `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"kms:*","Resource":"*","Condition":{`+tt.condition+`}}}`)
 		if tt.refused != nil {
-			if got := fault(tt.refused(c)); !strings.HasPrefix(got, "AccessDeniedException: User: ") {
+			if got := garrisontest.Fault(tt.refused(c)); !strings.HasPrefix(got, "AccessDeniedException: User: ") {
 				t.Errorf("%s: %q, want a denial", tt.name, got)
 			}
 		}
 		if tt.allowed != nil {
-			if got := fault(tt.allowed(c)); got != "" {
+			if got := garrisontest.Fault(tt.allowed(c)); got != "" {
 				t.Errorf("%s: %q, want success", tt.name, got)
 			}
 		}
@@ -187,10 +189,10 @@ func TestContextKeysThatDifferByCase(t *testing.T) {
 		_, err := c.Encrypt(t.Context(), &kms.EncryptInput{
 			KeyId: k.KeyId, Plaintext: []byte("x"), EncryptionContext: map[string]string{"tenant": "acme", "Tenant": "evil"},
 		})
-		want(t, err, "AccessDeniedException: User: ")
+		garrisontest.Want(t, err, "AccessDeniedException: User: ")
 	}
 	_, err := c.Encrypt(t.Context(), &kms.EncryptInput{KeyId: k.KeyId, Plaintext: []byte("x"), EncryptionContext: map[string]string{"tenant": "acme"}})
-	want(t, err, "")
+	garrisontest.Want(t, err, "")
 }
 
 // TestDecryptObeysTheContext of the call, which the ciphertext then holds it to.
@@ -213,6 +215,6 @@ func TestDecryptObeysTheContext(t *testing.T) {
 		{ours, nil, "AccessDeniedException: User: "},
 	} {
 		_, err := c.Decrypt(t.Context(), &kms.DecryptInput{CiphertextBlob: tt.blob, EncryptionContext: tt.given})
-		want(t, err, tt.want)
+		garrisontest.Want(t, err, tt.want)
 	}
 }

@@ -125,7 +125,7 @@ func TestExternalKey(t *testing.T) {
 		t.Errorf("decrypted %v, %v", out, err)
 	}
 	_, err = c.Decrypt(t.Context(), &kms.DecryptInput{CiphertextBlob: blob})
-	want(t, err, "KMSInvalidStateException: The external key store proxy rejected the request because the specified ciphertext or additional authenticated data is corrupted, missing, or otherwise invalid.")
+	garrisontest.Want(t, err, "KMSInvalidStateException: The external key store proxy rejected the request because the specified ciphertext or additional authenticated data is corrupted, missing, or otherwise invalid.")
 	for at := range blob {
 		bad := bytes.Clone(blob)
 		bad[at] ^= 1
@@ -179,10 +179,10 @@ func TestExternalKeyOperations(t *testing.T) {
 		}
 		opens(t, c, out.CiphertextBlob, nil, []byte("moved"))
 		_, err = c.Decrypt(t.Context(), &kms.DecryptInput{CiphertextBlob: out.CiphertextBlob, KeyId: move.from.KeyId})
-		want(t, err, "IncorrectKeyException: ")
+		garrisontest.Want(t, err, "IncorrectKeyException: ")
 	}
 	_, err = c.Encrypt(t.Context(), &kms.EncryptInput{KeyId: k.KeyId, Plaintext: []byte("x"), DryRun: aws.Bool(true)})
-	want(t, err, "DryRunOperationException: ")
+	garrisontest.Want(t, err, "DryRunOperationException: ")
 	for name, err := range map[string]error{
 		"rotate":    second(c.EnableKeyRotation(t.Context(), &kms.EnableKeyRotationInput{KeyId: k.KeyId})),
 		"on demand": second(c.RotateKeyOnDemand(t.Context(), &kms.RotateKeyOnDemandInput{KeyId: k.KeyId})),
@@ -190,7 +190,7 @@ func TestExternalKeyOperations(t *testing.T) {
 		"replicate": second(c.ReplicateKey(t.Context(), &kms.ReplicateKeyInput{KeyId: k.KeyId, ReplicaRegion: aws.String("eu-west-1")})),
 		"import":    second(c.GetParametersForImport(t.Context(), &kms.GetParametersForImportInput{KeyId: k.KeyId, WrappingAlgorithm: "RSAES_OAEP_SHA_256", WrappingKeySpec: "RSA_2048"})),
 	} {
-		if got := fault(err); !strings.HasPrefix(got, "UnsupportedOperationException: ") {
+		if got := garrisontest.Fault(err); !strings.HasPrefix(got, "UnsupportedOperationException: ") {
 			t.Errorf("%s: %q, want UnsupportedOperationException", name, got)
 		}
 	}

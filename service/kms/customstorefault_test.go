@@ -62,28 +62,28 @@ func TestProxyFaults(t *testing.T) {
 			tt.fail(p)
 			if tt.crypto != "" {
 				_, err := c.Encrypt(t.Context(), &kms.EncryptInput{KeyId: k.KeyId, Plaintext: []byte("x")})
-				want(t, err, "KMSInvalidStateException: "+tt.crypto)
+				garrisontest.Want(t, err, "KMSInvalidStateException: "+tt.crypto)
 			}
 			if tt.crypto != "" && tt.name != "corruption" {
 				_, err := c.Decrypt(t.Context(), &kms.DecryptInput{CiphertextBlob: blob})
-				want(t, err, "KMSInvalidStateException: "+tt.crypto)
+				garrisontest.Want(t, err, "KMSInvalidStateException: "+tt.crypto)
 			}
 			if tt.key != "" {
 				_, err := c.CreateKey(t.Context(), externalKey(id, "hen"))
-				want(t, err, tt.key)
+				garrisontest.Want(t, err, tt.key)
 			}
 			if tt.store != "" {
 				in := newExternal("another")
 				in.XksProxyUriEndpoint = aws.String("https://other.example.com")
 				_, err := c.CreateCustomKeyStore(t.Context(), in)
-				want(t, err, tt.store)
+				garrisontest.Want(t, err, tt.store)
 				disconnectStore(t, c, id)
 				e := connectStore(t, c, id)
 				if e.ConnectionState != types.ConnectionStateTypeFailed || string(e.ConnectionErrorCode) != tt.connection {
 					t.Errorf("connection = %s %s, want FAILED %s", e.ConnectionState, e.ConnectionErrorCode, tt.connection)
 				}
 				_, err = c.ConnectCustomKeyStore(t.Context(), &kms.ConnectCustomKeyStoreInput{CustomKeyStoreId: &id})
-				want(t, err, "CustomKeyStoreInvalidStateException: ")
+				garrisontest.Want(t, err, "CustomKeyStoreInvalidStateException: ")
 				disconnectStore(t, c, id)
 			}
 			p.Heal()
@@ -103,7 +103,7 @@ func TestProxyTLS(t *testing.T) {
 	p := xksproxy.StartTLS(t, clock.System{}.Now, old)
 	s := garrisontest.Start(t, func(c *server.Config) { c.Outside.XKS = p.HTTP })
 	_, err := kms.NewFromConfig(s.Config).CreateCustomKeyStore(t.Context(), newExternal("old"))
-	want(t, err, "XksProxyUriUnreachableException: AWS KMS cannot connect to the external key store proxy because the TLS configuration is invalid.")
+	garrisontest.Want(t, err, "XksProxyUriUnreachableException: AWS KMS cannot connect to the external key store proxy because the TLS configuration is invalid.")
 }
 
 // TestExternalKeyRequirements refuses external keys that KMS cannot use.
@@ -145,7 +145,7 @@ func TestExternalKeyRequirements(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, err := c.CreateKey(t.Context(), tt.in)
-			want(t, err, tt.want)
+			garrisontest.Want(t, err, tt.want)
 		})
 	}
 }

@@ -110,7 +110,7 @@ func TestTokenKey(t *testing.T) {
 	blob := encrypt(t, c, &sdk.EncryptInput{KeyId: k.KeyId, Plaintext: []byte("secret"), EncryptionContext: given})
 	opens(t, c, blob, given, []byte("secret"))
 	_, err := c.Decrypt(t.Context(), &sdk.DecryptInput{CiphertextBlob: blob})
-	want(t, err, "InvalidCiphertextException")
+	garrisontest.Want(t, err, "InvalidCiphertextException")
 	for at := range blob {
 		bad := bytes.Clone(blob)
 		bad[at] ^= 1
@@ -129,7 +129,7 @@ func TestTokenKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	opens(t, c, out.CiphertextBlob, nil, []byte("secret"))
-	if _, err := c.EnableKeyRotation(t.Context(), &sdk.EnableKeyRotationInput{KeyId: k.KeyId}); !strings.HasPrefix(fault(err), "UnsupportedOperationException: ") {
+	if _, err := c.EnableKeyRotation(t.Context(), &sdk.EnableKeyRotationInput{KeyId: k.KeyId}); !strings.HasPrefix(garrisontest.Fault(err), "UnsupportedOperationException: ") {
 		t.Errorf("rotate: %v", err)
 	}
 	schedule(t, c, k, 7)
@@ -151,7 +151,7 @@ func TestTokenFaults(t *testing.T) {
 	}
 	update := &sdk.UpdateCustomKeyStoreInput{CustomKeyStoreId: &id, KeyStorePassword: aws.String(hsmtest.PIN)}
 	_, err := c.UpdateCustomKeyStore(t.Context(), update)
-	want(t, err, "CustomKeyStoreInvalidStateException: ")
+	garrisontest.Want(t, err, "CustomKeyStoreInvalidStateException: ")
 	disconnectStore(t, c, id)
 	if _, err := c.UpdateCustomKeyStore(t.Context(), update); err != nil {
 		t.Fatal(err)
@@ -167,10 +167,10 @@ func TestTokenFaults(t *testing.T) {
 	blob := encrypt(t, c, &sdk.EncryptInput{KeyId: k.KeyId, Plaintext: []byte("x")})
 	deleteInToken(t, token, *k.KeyId)
 	_, err = c.Decrypt(t.Context(), &sdk.DecryptInput{CiphertextBlob: blob})
-	want(t, err, "KMSInvalidStateException: The key material of the KMS key was not found in the CloudHSM cluster")
+	garrisontest.Want(t, err, "KMSInvalidStateException: The key material of the KMS key was not found in the CloudHSM cluster")
 	disconnectStore(t, c, id)
 	_, err = c.Decrypt(t.Context(), &sdk.DecryptInput{CiphertextBlob: blob})
-	want(t, err, "KMSInvalidStateException: "+*k.Arn+" is unavailable.")
+	garrisontest.Want(t, err, "KMSInvalidStateException: "+*k.Arn+" is unavailable.")
 	token.LockPIN(t)
 	if e := connectStore(t, c, id); e.ConnectionState != "FAILED" || e.ConnectionErrorCode != "USER_LOCKED_OUT" {
 		t.Errorf("connection of a locked user = %s %s", e.ConnectionState, e.ConnectionErrorCode)
@@ -215,18 +215,18 @@ func TestCloudHSMRefuses(t *testing.T) {
 		"a proxy": {with(func(in *sdk.CreateCustomKeyStoreInput) { in.XksProxyUriEndpoint = aws.String(xksHost) }), "ValidationException: "},
 	} {
 		_, err := c.CreateCustomKeyStore(t.Context(), tt.in)
-		if got := fault(err); !strings.HasPrefix(got, tt.want) {
+		if got := garrisontest.Fault(err); !strings.HasPrefix(got, tt.want) {
 			t.Errorf("%s: %q, want %q", name, got, tt.want)
 		}
 	}
 	stranger := sdk.NewFromConfig(s.ConfigFor(other, region))
 	_, err := stranger.CreateCustomKeyStore(t.Context(), newCloudHSM(t, "fresh", clusterOne))
-	want(t, err, "CloudHsmClusterInUseException: ")
+	garrisontest.Want(t, err, "CloudHsmClusterInUseException: ")
 	createStore(t, stranger, newCloudHSM(t, "fresh", clusterOthers))
 	_, err = c.UpdateCustomKeyStore(t.Context(), &sdk.UpdateCustomKeyStoreInput{CustomKeyStoreId: &id, CloudHsmClusterId: aws.String(clusterTwo)})
-	want(t, err, "CloudHsmClusterNotRelatedException: ")
+	garrisontest.Want(t, err, "CloudHsmClusterNotRelatedException: ")
 	_, err = c.UpdateCustomKeyStore(t.Context(), &sdk.UpdateCustomKeyStoreInput{CustomKeyStoreId: &id, CloudHsmClusterId: aws.String(clusterBackup)})
-	want(t, err, "")
+	garrisontest.Want(t, err, "")
 	if e := describeStore(t, c, id); aws.ToString(e.CloudHsmClusterId) != clusterBackup || e.TrustAnchorCertificate == nil || e.XksProxyConfiguration != nil {
 		t.Errorf("store = %+v", e)
 	}
@@ -250,14 +250,14 @@ func TestRandomOfAStore(t *testing.T) {
 	}
 	disconnectStore(t, c, id)
 	_, err = random()
-	want(t, err, "CustomKeyStoreInvalidStateException: ")
+	garrisontest.Want(t, err, "CustomKeyStoreInvalidStateException: ")
 	_, err = c.GenerateRandom(t.Context(), &sdk.GenerateRandomInput{NumberOfBytes: aws.Int32(1), CustomKeyStoreId: aws.String("cks-0")})
-	want(t, err, "CustomKeyStoreNotFoundException: ")
+	garrisontest.Want(t, err, "CustomKeyStoreNotFoundException: ")
 
 	_, c, _ = withProxy(t)
 	id = connectedExternal(t, c)
 	_, err = random()
-	want(t, err, "UnsupportedOperationException: ")
+	garrisontest.Want(t, err, "UnsupportedOperationException: ")
 }
 
 // TestTokensOutliveTheServer runs the server twice on one directory: the second
@@ -305,7 +305,7 @@ func TestTokenUnderLoad(t *testing.T) {
 		for range 16 {
 			calls.Go(func() {
 				_, err := c.Decrypt(t.Context(), &sdk.DecryptInput{CiphertextBlob: blob})
-				want(t, err, wanted)
+				garrisontest.Want(t, err, wanted)
 			})
 		}
 		calls.Wait()

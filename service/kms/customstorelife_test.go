@@ -44,7 +44,7 @@ func TestStateAfterConnection(t *testing.T) {
 	}
 	states(map[string]types.KeyState{"kept": "Unavailable", "disabled": "Unavailable", "cancelled": "Unavailable", "leaving": "PendingDeletion"})
 	_, err := c.CreateKey(t.Context(), externalKey(id, "kept"))
-	want(t, err, "CustomKeyStoreInvalidStateException: ")
+	garrisontest.Want(t, err, "CustomKeyStoreInvalidStateException: ")
 	connectStore(t, c, id)
 	states(map[string]types.KeyState{"kept": "Enabled", "disabled": "Disabled", "cancelled": "Disabled", "leaving": "PendingDeletion"})
 }
@@ -63,30 +63,30 @@ func TestStoreLifecycle(t *testing.T) {
 		t.Errorf("store = %+v, %+v", e, x)
 	}
 	_, err := c.DisconnectCustomKeyStore(t.Context(), &kms.DisconnectCustomKeyStoreInput{CustomKeyStoreId: &id})
-	want(t, err, "CustomKeyStoreInvalidStateException: ")
+	garrisontest.Want(t, err, "CustomKeyStoreInvalidStateException: ")
 	connectStore(t, c, id)
 	connectStore(t, c, id) // connected stays connected
 	k := create(t, c, externalKey(id, "fox"))
 	remove := func() error {
 		return second(c.DeleteCustomKeyStore(t.Context(), &kms.DeleteCustomKeyStoreInput{CustomKeyStoreId: &id}))
 	}
-	want(t, remove(), "CustomKeyStoreInvalidStateException: ")
+	garrisontest.Want(t, remove(), "CustomKeyStoreInvalidStateException: ")
 	disconnectStore(t, c, id)
-	want(t, remove(), "CustomKeyStoreHasCMKsException: ")
+	garrisontest.Want(t, remove(), "CustomKeyStoreHasCMKsException: ")
 	schedule(t, c, k, 7)
-	want(t, remove(), "CustomKeyStoreHasCMKsException: ")
+	garrisontest.Want(t, remove(), "CustomKeyStoreHasCMKsException: ")
 	s.Clock.Advance(7 * day)
 	if !garrisontest.Eventually(func() bool { return remove() == nil }) {
 		t.Fatalf("delete: %v", remove())
 	}
 	missing := "CustomKeyStoreNotFoundException: "
-	want(t, remove(), missing)
-	want(t, second(c.ConnectCustomKeyStore(t.Context(), &kms.ConnectCustomKeyStoreInput{CustomKeyStoreId: &id})), missing)
-	want(t, second(c.DisconnectCustomKeyStore(t.Context(), &kms.DisconnectCustomKeyStoreInput{CustomKeyStoreId: &id})), missing)
-	want(t, second(c.UpdateCustomKeyStore(t.Context(), &kms.UpdateCustomKeyStoreInput{CustomKeyStoreId: &id, NewCustomKeyStoreName: &id})), missing)
-	want(t, second(c.UpdateCustomKeyStore(t.Context(), &kms.UpdateCustomKeyStoreInput{CustomKeyStoreId: &id, XksProxyUriPath: aws.String(xksproxy.Path)})), missing)
-	want(t, second(c.DescribeCustomKeyStores(t.Context(), &kms.DescribeCustomKeyStoresInput{CustomKeyStoreId: &id})), missing)
-	want(t, second(c.DescribeCustomKeyStores(t.Context(), &kms.DescribeCustomKeyStoresInput{CustomKeyStoreName: &id})), missing)
+	garrisontest.Want(t, remove(), missing)
+	garrisontest.Want(t, second(c.ConnectCustomKeyStore(t.Context(), &kms.ConnectCustomKeyStoreInput{CustomKeyStoreId: &id})), missing)
+	garrisontest.Want(t, second(c.DisconnectCustomKeyStore(t.Context(), &kms.DisconnectCustomKeyStoreInput{CustomKeyStoreId: &id})), missing)
+	garrisontest.Want(t, second(c.UpdateCustomKeyStore(t.Context(), &kms.UpdateCustomKeyStoreInput{CustomKeyStoreId: &id, NewCustomKeyStoreName: &id})), missing)
+	garrisontest.Want(t, second(c.UpdateCustomKeyStore(t.Context(), &kms.UpdateCustomKeyStoreInput{CustomKeyStoreId: &id, XksProxyUriPath: aws.String(xksproxy.Path)})), missing)
+	garrisontest.Want(t, second(c.DescribeCustomKeyStores(t.Context(), &kms.DescribeCustomKeyStoresInput{CustomKeyStoreId: &id})), missing)
+	garrisontest.Want(t, second(c.DescribeCustomKeyStores(t.Context(), &kms.DescribeCustomKeyStoresInput{CustomKeyStoreName: &id})), missing)
 }
 
 // TestUpdateStore changes each property in the states that allow it.
@@ -105,29 +105,29 @@ func TestUpdateStore(t *testing.T) {
 		return second(c.UpdateCustomKeyStore(t.Context(), in))
 	}
 	const notNow = "CustomKeyStoreInvalidStateException: "
-	want(t, update(&kms.UpdateCustomKeyStoreInput{}), "ValidationException: ")
-	want(t, update(&kms.UpdateCustomKeyStoreInput{NewCustomKeyStoreName: aws.String("renamed")}), "")
-	want(t, update(&kms.UpdateCustomKeyStoreInput{NewCustomKeyStoreName: aws.String("other")}), "CustomKeyStoreNameInUseException: ")
-	want(t, update(&kms.UpdateCustomKeyStoreInput{XksProxyUriEndpoint: aws.String("https://new.example.com")}), notNow)
-	want(t, update(&kms.UpdateCustomKeyStoreInput{KeyStorePassword: aws.String("password")}), notNow)
-	want(t, update(&kms.UpdateCustomKeyStoreInput{XksProxyUriPath: aws.String("/nowhere/kms/xks/v1")}), "XksProxyInvalidConfigurationException: ")
-	want(t, update(&kms.UpdateCustomKeyStoreInput{XksProxyUriPath: aws.String("/kms/xks/v2")}), "XksProxyInvalidConfigurationException: ")
+	garrisontest.Want(t, update(&kms.UpdateCustomKeyStoreInput{}), "ValidationException: ")
+	garrisontest.Want(t, update(&kms.UpdateCustomKeyStoreInput{NewCustomKeyStoreName: aws.String("renamed")}), "")
+	garrisontest.Want(t, update(&kms.UpdateCustomKeyStoreInput{NewCustomKeyStoreName: aws.String("other")}), "CustomKeyStoreNameInUseException: ")
+	garrisontest.Want(t, update(&kms.UpdateCustomKeyStoreInput{XksProxyUriEndpoint: aws.String("https://new.example.com")}), notNow)
+	garrisontest.Want(t, update(&kms.UpdateCustomKeyStoreInput{KeyStorePassword: aws.String("password")}), notNow)
+	garrisontest.Want(t, update(&kms.UpdateCustomKeyStoreInput{XksProxyUriPath: aws.String("/nowhere/kms/xks/v1")}), "XksProxyInvalidConfigurationException: ")
+	garrisontest.Want(t, update(&kms.UpdateCustomKeyStoreInput{XksProxyUriPath: aws.String("/kms/xks/v2")}), "XksProxyInvalidConfigurationException: ")
 
 	// The credential is rotated while the store is in use.
 	fresh := proxyCredential()
 	fresh.AccessKeyId, fresh.RawSecretAccessKey = aws.String("AKIA2222222222222222"), aws.String(strings.Repeat("s", 43))
-	want(t, update(&kms.UpdateCustomKeyStoreInput{XksProxyAuthenticationCredential: fresh}), "XksProxyIncorrectAuthenticationCredentialException: ")
+	garrisontest.Want(t, update(&kms.UpdateCustomKeyStoreInput{XksProxyAuthenticationCredential: fresh}), "XksProxyIncorrectAuthenticationCredentialException: ")
 	opens(t, c, blob, nil, []byte("x"))
 	p.AddCredential(*fresh.AccessKeyId, *fresh.RawSecretAccessKey)
-	want(t, update(&kms.UpdateCustomKeyStoreInput{XksProxyAuthenticationCredential: fresh}), "")
+	garrisontest.Want(t, update(&kms.UpdateCustomKeyStoreInput{XksProxyAuthenticationCredential: fresh}), "")
 	p.RemoveCredential(xksproxy.AccessKeyID)
 	opens(t, c, blob, nil, []byte("x"))
 
 	disconnectStore(t, c, id)
-	want(t, update(&kms.UpdateCustomKeyStoreInput{KeyStorePassword: aws.String("password")}), "ValidationException: ")
-	want(t, update(&kms.UpdateCustomKeyStoreInput{XksProxyConnectivity: "VPC_ENDPOINT_SERVICE"}), "XksProxyVpcEndpointServiceNotFoundException: ")
-	want(t, update(&kms.UpdateCustomKeyStoreInput{XksProxyUriEndpoint: aws.String("https://OTHER.example.com")}), "XksProxyUriInUseException: ")
-	want(t, update(&kms.UpdateCustomKeyStoreInput{XksProxyUriEndpoint: aws.String("https://new.example.com"), XksProxyConnectivity: "PUBLIC_ENDPOINT"}), "")
+	garrisontest.Want(t, update(&kms.UpdateCustomKeyStoreInput{KeyStorePassword: aws.String("password")}), "ValidationException: ")
+	garrisontest.Want(t, update(&kms.UpdateCustomKeyStoreInput{XksProxyConnectivity: "VPC_ENDPOINT_SERVICE"}), "XksProxyVpcEndpointServiceNotFoundException: ")
+	garrisontest.Want(t, update(&kms.UpdateCustomKeyStoreInput{XksProxyUriEndpoint: aws.String("https://OTHER.example.com")}), "XksProxyUriInUseException: ")
+	garrisontest.Want(t, update(&kms.UpdateCustomKeyStoreInput{XksProxyUriEndpoint: aws.String("https://new.example.com"), XksProxyConnectivity: "PUBLIC_ENDPOINT"}), "")
 	if e := connectStore(t, c, id); *e.XksProxyConfiguration.UriEndpoint != "https://new.example.com" || *e.CustomKeyStoreName != "renamed" ||
 		*e.XksProxyConfiguration.AccessKeyId != *fresh.AccessKeyId {
 		t.Errorf("store = %+v", e)
@@ -170,7 +170,7 @@ func TestCreateStoreRefuses(t *testing.T) {
 		"no password": {&kms.CreateCustomKeyStoreInput{CustomKeyStoreName: aws.String("hsm"), CloudHsmClusterId: aws.String("cluster-2a23b4cdefg")}, "ValidationException: "},
 	} {
 		_, err := c.CreateCustomKeyStore(t.Context(), tt.in)
-		if got := fault(err); !strings.HasPrefix(got, tt.want) {
+		if got := garrisontest.Fault(err); !strings.HasPrefix(got, tt.want) {
 			t.Errorf("%s: %q, want %q", name, got, tt.want)
 		}
 	}
@@ -185,7 +185,7 @@ func TestCreateStoreRefuses(t *testing.T) {
 	in := newExternal("too many")
 	in.XksProxyUriEndpoint = aws.String("https://many.example.com")
 	_, err := c.CreateCustomKeyStore(t.Context(), in)
-	want(t, err, "LimitExceededException: ")
+	garrisontest.Want(t, err, "LimitExceededException: ")
 	if p.Last().Metadata.Operation != "CreateCustomKeyStore" {
 		t.Errorf("the proxy was asked for %q", p.Last().Metadata.Operation)
 	}
@@ -214,9 +214,9 @@ func pages(t *testing.T, c *kms.Client) {
 		t.Errorf("by name = %v, %v", out, err)
 	}
 	_, err = c.DescribeCustomKeyStores(t.Context(), &kms.DescribeCustomKeyStoresInput{CustomKeyStoreName: aws.String("taken"), CustomKeyStoreId: aws.String("cks-1")})
-	want(t, err, "ValidationException: ")
+	garrisontest.Want(t, err, "ValidationException: ")
 	_, err = c.DescribeCustomKeyStores(t.Context(), &kms.DescribeCustomKeyStoresInput{Marker: aws.String("no")})
-	want(t, err, "InvalidMarkerException: ")
+	garrisontest.Want(t, err, "InvalidMarkerException: ")
 }
 
 // TestStoreSecretsStayHidden reads the events of calls that carried secrets.
@@ -304,22 +304,22 @@ func TestStorePermissions(t *testing.T) {
 		"DisconnectCustomKeyStore": second(nobody.DisconnectCustomKeyStore(t.Context(), &kms.DisconnectCustomKeyStoreInput{CustomKeyStoreId: &id})),
 	} {
 		denied := "AccessDeniedException: User: arn:aws:iam::" + account + ":user/nobody is not authorized to perform: kms:" + name
-		if got := fault(err); !strings.HasPrefix(got, denied) {
+		if got := garrisontest.Fault(err); !strings.HasPrefix(got, denied) {
 			t.Errorf("%s: %q, want %q", name, got, denied)
 		}
 	}
 	ann := user(t, s, "ann", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"kms:*","Resource":"*","Condition":{"StringEqualsIfExists":{"kms:KeyOrigin":"EXTERNAL_KEY_STORE"}}}}`)
 	_, err := ann.CreateKey(t.Context(), &kms.CreateKeyInput{})
-	want(t, err, "AccessDeniedException: ")
+	garrisontest.Want(t, err, "AccessDeniedException: ")
 	k := create(t, ann, externalKey(id, "fox"))
 	_, err = ann.Encrypt(t.Context(), &kms.EncryptInput{KeyId: k.KeyId, Plaintext: []byte("x")})
-	want(t, err, "")
+	garrisontest.Want(t, err, "")
 	if got := p.Last().Metadata.PrincipalARN; got != "arn:aws:iam::"+account+":user/ann" {
 		t.Errorf("the proxy was told of %s", got)
 	}
 	stranger := kms.NewFromConfig(s.ConfigFor(other, region))
 	_, err = stranger.ConnectCustomKeyStore(t.Context(), &kms.ConnectCustomKeyStoreInput{CustomKeyStoreId: &id})
-	want(t, err, "CustomKeyStoreNotFoundException: ")
+	garrisontest.Want(t, err, "CustomKeyStoreNotFoundException: ")
 	_, err = stranger.CreateKey(t.Context(), externalKey(id, "fox"))
-	want(t, err, "CustomKeyStoreNotFoundException: ")
+	garrisontest.Want(t, err, "CustomKeyStoreNotFoundException: ")
 }

@@ -10,6 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
+
+	"github.com/garrison-cloud/garrison/internal/garrisontest"
 )
 
 func TestGenerateDataKey(t *testing.T) {
@@ -72,7 +74,7 @@ func TestGenerateDataKeyErrors(t *testing.T) {
 		{"dry run", "DryRunOperationException: ", kms.GenerateDataKeyInput{KeyId: k.KeyId, KeySpec: "AES_256", DryRun: aws.Bool(true)}},
 	} {
 		_, err := c.GenerateDataKey(t.Context(), &tt.in)
-		if got := fault(err); !strings.HasPrefix(got, tt.want) {
+		if got := garrisontest.Fault(err); !strings.HasPrefix(got, tt.want) {
 			t.Errorf("%s: error = %q, want %q", tt.name, got, tt.want)
 		}
 	}
@@ -101,9 +103,9 @@ func TestGenerateDataKeyPair(t *testing.T) {
 		belongs(t, spec, opens(t, c, sealed.PrivateKeyCiphertextBlob, given, nil), sealed.PublicKey)
 	}
 	_, err := c.GenerateDataKeyPair(t.Context(), &kms.GenerateDataKeyPairInput{KeyId: k.KeyId, KeyPairSpec: "SM2"})
-	want(t, err, "UnsupportedOperationException: ")
+	garrisontest.Want(t, err, "UnsupportedOperationException: ")
 	_, err = c.GenerateDataKeyPair(t.Context(), &kms.GenerateDataKeyPairInput{KeyId: k.KeyId, KeyPairSpec: "ECC_NIST_P256", DryRun: aws.Bool(true)})
-	want(t, err, "DryRunOperationException: ")
+	garrisontest.Want(t, err, "DryRunOperationException: ")
 }
 
 // belongs checks that the private half, PKCS #8, has the public one. The standard
@@ -145,6 +147,6 @@ func TestGenerateRandom(t *testing.T) {
 		{"UnsupportedOperationException: ", kms.GenerateRandomInput{NumberOfBytes: aws.Int32(1), Recipient: &types.RecipientInfo{}}},
 	} {
 		_, err := c.GenerateRandom(t.Context(), &tt.in)
-		want(t, err, tt.want)
+		garrisontest.Want(t, err, tt.want)
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
+
+	"github.com/garrison-cloud/garrison/internal/garrisontest"
 )
 
 const day = 24 * time.Hour
@@ -28,7 +30,7 @@ func TestDeletionWindow(t *testing.T) {
 	} {
 		k := createKey(t, c)
 		out, err := c.ScheduleKeyDeletion(t.Context(), &kms.ScheduleKeyDeletionInput{KeyId: k.KeyId, PendingWindowInDays: tt.days})
-		want(t, err, tt.err)
+		garrisontest.Want(t, err, tt.err)
 		if err != nil {
 			continue
 		}
@@ -61,15 +63,15 @@ func TestDeletionEndsAKey(t *testing.T) {
 	s.Clock.Advance(time.Second)
 	missing := "NotFoundException: Key '" + *k.Arn + "' does not exist"
 	_, err = c.DescribeKey(t.Context(), &kms.DescribeKeyInput{KeyId: k.KeyId})
-	want(t, err, missing)
+	garrisontest.Want(t, err, missing)
 	_, err = c.DescribeKey(t.Context(), &kms.DescribeKeyInput{KeyId: aws.String("alias/app")})
-	want(t, err, "NotFoundException: Alias "+aliasARN("alias/app")+" is not found.")
+	garrisontest.Want(t, err, "NotFoundException: Alias "+aliasARN("alias/app")+" is not found.")
 	_, err = c.CancelKeyDeletion(t.Context(), &kms.CancelKeyDeletionInput{KeyId: k.KeyId})
-	want(t, err, missing)
+	garrisontest.Want(t, err, missing)
 	_, err = c.Decrypt(t.Context(), &kms.DecryptInput{CiphertextBlob: blob})
-	want(t, err, "AccessDeniedException: The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not allowed to access.")
+	garrisontest.Want(t, err, "AccessDeniedException: The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not allowed to access.")
 	_, err = c.Decrypt(t.Context(), &kms.DecryptInput{CiphertextBlob: blob, KeyId: k.KeyId})
-	want(t, err, missing)
+	garrisontest.Want(t, err, missing)
 	keys, err := c.ListKeys(t.Context(), &kms.ListKeysInput{})
 	if err != nil || len(keys.Keys) != 1 || *keys.Keys[0].KeyId != *kept.KeyId {
 		t.Errorf("keys = %v, %v; want the other alone", keys, err)
@@ -95,9 +97,9 @@ func TestCancelKeyDeletion(t *testing.T) {
 	}
 	s.Clock.Advance(8 * day)
 	_, err = c.Decrypt(t.Context(), &kms.DecryptInput{CiphertextBlob: blob})
-	want(t, err, "DisabledException: "+*k.Arn+" is disabled.")
+	garrisontest.Want(t, err, "DisabledException: "+*k.Arn+" is disabled.")
 	_, err = c.EnableKey(t.Context(), &kms.EnableKeyInput{KeyId: k.KeyId})
-	want(t, err, "")
+	garrisontest.Want(t, err, "")
 	plain, err := c.Decrypt(t.Context(), &kms.DecryptInput{CiphertextBlob: blob})
 	if err != nil || string(plain.Plaintext) != "kept" {
 		t.Errorf("decrypted %v, %v", plain, err)

@@ -16,6 +16,7 @@ import (
 	"github.com/garrison-cloud/garrison/internal/audit"
 	"github.com/garrison-cloud/garrison/internal/authz"
 	"github.com/garrison-cloud/garrison/internal/clock"
+	"github.com/garrison-cloud/garrison/internal/garrisontest"
 	"github.com/garrison-cloud/garrison/internal/relay"
 	"github.com/garrison-cloud/garrison/internal/store"
 	"github.com/garrison-cloud/garrison/internal/store/pebble"
@@ -153,7 +154,7 @@ func TestDestroyedMaterialIsForgotten(t *testing.T) {
 	go func() {
 		for {
 			_, err := call[sdk.EncryptOutput](d, by(account), &sdk.EncryptInput{KeyId: id, Plaintext: []byte("x")})
-			if got := fault(err); strings.HasPrefix(got, "NotFoundException: ") {
+			if got := garrisontest.Fault(err); strings.HasPrefix(got, "NotFoundException: ") {
 				done <- nil
 				return
 			} else if err != nil && !strings.HasPrefix(got, "KMSInvalidStateException: ") {

@@ -42,7 +42,7 @@ func TestDecryptUndoesEncrypt(t *testing.T) {
 			return
 		}
 		_, err = call[kms.DecryptOutput](d, by(account), &kms.DecryptInput{CiphertextBlob: sealed.CiphertextBlob, EncryptionContext: another})
-		if got := fault(err); got != "InvalidCiphertextException: " {
+		if got := garrisontest.Fault(err); got != "InvalidCiphertextException: " {
 			t.Fatalf("decrypt with another context: %q", got)
 		}
 	})
@@ -101,7 +101,7 @@ func TestEncryptErrors(t *testing.T) {
 		{"dry run of what fails", "InvalidKeyUsageException: ", kms.EncryptInput{KeyId: mac.KeyId, Plaintext: x, DryRun: aws.Bool(true)}},
 	} {
 		_, err := c.Encrypt(t.Context(), &tt.in)
-		if got := fault(err); tt.want == "" && got != "" || !strings.HasPrefix(got, tt.want) {
+		if got := garrisontest.Fault(err); tt.want == "" && got != "" || !strings.HasPrefix(got, tt.want) {
 			t.Errorf("%s: error = %q, want %q", tt.name, got, tt.want)
 		}
 	}
@@ -143,13 +143,13 @@ func TestDecryptErrors(t *testing.T) {
 		{"attestation", "UnsupportedOperationException: ", kms.DecryptInput{CiphertextBlob: blob, Recipient: &types.RecipientInfo{KeyEncryptionAlgorithm: "RSAES_OAEP_SHA_256", AttestationDocument: []byte("x")}}},
 	} {
 		_, err := c.Decrypt(t.Context(), &tt.in)
-		if got := fault(err); tt.want == "" && got != "" || !strings.HasPrefix(got, tt.want) {
+		if got := garrisontest.Fault(err); tt.want == "" && got != "" || !strings.HasPrefix(got, tt.want) {
 			t.Errorf("%s: error = %q, want %q", tt.name, got, tt.want)
 		}
 	}
 	elsewhere := kms.NewFromConfig(s.ConfigFor(account, garrisontest.OtherRegion))
 	_, err := elsewhere.Decrypt(t.Context(), &kms.DecryptInput{CiphertextBlob: blob, EncryptionContext: given})
-	want(t, err, refused)
+	garrisontest.Want(t, err, refused)
 }
 
 // TestRSAEncryptionIsStandard opens what others sealed with the public key.
@@ -176,7 +176,7 @@ func TestRSAEncryptionIsStandard(t *testing.T) {
 	}
 	in.EncryptionAlgorithm = "RSAES_OAEP_SHA_1"
 	_, err = c.Decrypt(t.Context(), in)
-	want(t, err, "InvalidCiphertextException: ")
+	garrisontest.Want(t, err, "InvalidCiphertextException: ")
 }
 
 func TestReEncrypt(t *testing.T) {
@@ -233,7 +233,7 @@ func TestReEncryptErrors(t *testing.T) {
 		{"permissions alone", "DryRunOperationException: ", kms.ReEncryptInput{SourceKeyId: from.KeyId, DestinationKeyId: to.KeyId, DryRun: aws.Bool(true), DryRunModifiers: []types.DryRunModifierType{"IGNORE_CIPHERTEXT"}}},
 	} {
 		_, err := c.ReEncrypt(t.Context(), &tt.in)
-		if got := fault(err); !strings.HasPrefix(got, tt.want) {
+		if got := garrisontest.Fault(err); !strings.HasPrefix(got, tt.want) {
 			t.Errorf("%s: error = %q, want %q", tt.name, got, tt.want)
 		}
 	}
@@ -254,8 +254,8 @@ func TestReEncryptAsksBothKeys(t *testing.T) {
 		_, err := c.ReEncrypt(t.Context(), &kms.ReEncryptInput{CiphertextBlob: blob, DestinationKeyId: to.KeyId})
 		return err
 	}
-	want(t, move(user(t, s, "both", policy(*from.Arn, *to.Arn))), "")
-	want(t, move(user(t, s, "crossed", policy(*to.Arn, *from.Arn))), "AccessDeniedException: User: arn:aws:iam::"+account+":user/crossed is not authorized to perform: kms:ReEncryptFrom on resource: "+*from.Arn)
-	want(t, move(user(t, s, "half", policy(*from.Arn, *from.Arn))), "AccessDeniedException: User: arn:aws:iam::"+account+":user/half is not authorized to perform: kms:ReEncryptTo on resource: "+*to.Arn)
-	want(t, move(user(t, s, "other-names", allowing("kms:Decrypt", "kms:Encrypt", "kms:ReEncrypt"))), "AccessDeniedException: ")
+	garrisontest.Want(t, move(user(t, s, "both", policy(*from.Arn, *to.Arn))), "")
+	garrisontest.Want(t, move(user(t, s, "crossed", policy(*to.Arn, *from.Arn))), "AccessDeniedException: User: arn:aws:iam::"+account+":user/crossed is not authorized to perform: kms:ReEncryptFrom on resource: "+*from.Arn)
+	garrisontest.Want(t, move(user(t, s, "half", policy(*from.Arn, *from.Arn))), "AccessDeniedException: User: arn:aws:iam::"+account+":user/half is not authorized to perform: kms:ReEncryptTo on resource: "+*to.Arn)
+	garrisontest.Want(t, move(user(t, s, "other-names", allowing("kms:Decrypt", "kms:Encrypt", "kms:ReEncrypt"))), "AccessDeniedException: ")
 }

@@ -6,6 +6,7 @@ import (
 
 	sdk "github.com/aws/aws-sdk-go-v2/service/kms"
 
+	"github.com/garrison-cloud/garrison/internal/garrisontest"
 	"github.com/garrison-cloud/garrison/service/kms"
 )
 
@@ -24,7 +25,7 @@ func FuzzKeyID(f *testing.F) {
 			}
 			return
 		}
-		got := fault(err)
+		got := garrisontest.Fault(err)
 		if !strings.HasPrefix(got, "NotFoundException: ") && !strings.HasPrefix(got, "User: ") {
 			t.Errorf("%q: error %q", id, got)
 		}
@@ -50,7 +51,7 @@ func FuzzDecrypt(f *testing.F) {
 			}
 			return
 		}
-		got := fault(err)
+		got := garrisontest.Fault(err)
 		for _, ok := range []string{"InvalidCiphertextException: ", "AccessDeniedException: The ciphertext refers", "ValidationException: ", "User: "} {
 			if strings.HasPrefix(got, ok) {
 				return
@@ -70,7 +71,7 @@ func FuzzGrantToken(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, token string) {
 		_, err := call[sdk.DescribeKeyOutput](d, by(account), &sdk.DescribeKeyInput{KeyId: key.KeyId, GrantTokens: []string{token}})
-		if got := fault(err); (got == "") != (token == good) || got != "" && !strings.HasPrefix(got, "InvalidGrantTokenException: ") {
+		if got := garrisontest.Fault(err); (got == "") != (token == good) || got != "" && !strings.HasPrefix(got, "InvalidGrantTokenException: ") {
 			t.Errorf("%q: error %q", token, got)
 		}
 	})

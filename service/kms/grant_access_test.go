@@ -21,14 +21,14 @@ func TestGrantOtherAccount(t *testing.T) {
 	key := createKey(t, c)
 	blob := encrypt(t, c, &kms.EncryptInput{KeyId: key.KeyId, Plaintext: []byte("x")})
 	eve := kms.NewFromConfig(s.UserOf(t, other, "eve", ""))
-	want(t, decrypt(t, eve, blob, nil), mayNot)
+	garrisontest.Want(t, decrypt(t, eve, blob, nil), mayNot)
 	in := grantTo(key, "", "Decrypt", "RetireGrant")
 	in.GranteePrincipal = aws.String(userARN(other, "eve"))
 	g := createGrant(t, c, in)
-	want(t, decrypt(t, eve, blob, nil), "")
+	garrisontest.Want(t, decrypt(t, eve, blob, nil), "")
 	_, err := eve.RetireGrant(t.Context(), &kms.RetireGrantInput{KeyId: key.Arn, GrantId: g.GrantId})
-	want(t, err, "")
-	want(t, decrypt(t, eve, blob, nil), mayNot)
+	garrisontest.Want(t, err, "")
+	garrisontest.Want(t, decrypt(t, eve, blob, nil), mayNot)
 }
 
 // TestGrantToAccount leaves it to the account's own policies.
@@ -43,20 +43,20 @@ func TestGrantToAccount(t *testing.T) {
 	in := grantTo(key, "", "Decrypt")
 	in.GranteePrincipal = aws.String(other)
 	for _, caller := range []*kms.Client{root, may, none} {
-		want(t, decrypt(t, caller, blob, nil), mayNot)
+		garrisontest.Want(t, decrypt(t, caller, blob, nil), mayNot)
 	}
 	createGrant(t, c, in)
-	want(t, decrypt(t, root, blob, nil), "")
-	want(t, decrypt(t, may, blob, nil), "")
-	want(t, decrypt(t, none, blob, nil), mayNot)
+	garrisontest.Want(t, decrypt(t, root, blob, nil), "")
+	garrisontest.Want(t, decrypt(t, may, blob, nil), "")
+	garrisontest.Want(t, decrypt(t, none, blob, nil), mayNot)
 	_, err := may.Encrypt(t.Context(), &kms.EncryptInput{KeyId: key.Arn, Plaintext: []byte("x")})
-	want(t, err, mayNot)
+	garrisontest.Want(t, err, mayNot)
 	deny := `{"Version":"2012-10-17","Statement":[
 		{"Effect":"Allow","Principal":{"AWS":"` + rootARN(account) + `"},"Action":"kms:*","Resource":"*"},
 		{"Effect":"Deny","Principal":{"AWS":"` + userARN(other, "may") + `"},"Action":"kms:Decrypt","Resource":"*"}]}`
 	putPolicy(t, c, key, deny)
-	want(t, decrypt(t, root, blob, nil), "")
-	want(t, decrypt(t, may, blob, nil), mayNot)
+	garrisontest.Want(t, decrypt(t, root, blob, nil), "")
+	garrisontest.Want(t, decrypt(t, may, blob, nil), mayNot)
 }
 
 // TestGrantDoesNotBeatDenial denies in either policy.
@@ -69,12 +69,12 @@ func TestGrantDoesNotBeatDenial(t *testing.T) {
 	blob := encrypt(t, c, &kms.EncryptInput{KeyId: key.KeyId, Plaintext: []byte("x")})
 	createGrant(t, c, grantTo(key, "ann", "Decrypt"))
 	createGrant(t, c, grantTo(key, "dan", "Decrypt"))
-	want(t, decrypt(t, ann, blob, nil), "")
-	want(t, decrypt(t, dan, blob, nil), mayNot)
+	garrisontest.Want(t, decrypt(t, ann, blob, nil), "")
+	garrisontest.Want(t, decrypt(t, dan, blob, nil), mayNot)
 	putPolicy(t, c, key, `{"Version":"2012-10-17","Statement":[
 		{"Effect":"Allow","Principal":{"AWS":"`+rootARN(account)+`"},"Action":"kms:*","Resource":"*"},
 		{"Effect":"Deny","Principal":{"AWS":"`+userARN(account, "ann")+`"},"Action":"kms:Decrypt","Resource":"*"}]}`)
-	want(t, decrypt(t, ann, blob, nil), mayNot)
+	garrisontest.Want(t, decrypt(t, ann, blob, nil), mayNot)
 }
 
 // TestGrantToRole reaches the role's sessions, one to a session that one alone.
@@ -101,7 +101,7 @@ func TestGrantToRole(t *testing.T) {
 		want   string
 	}{{one, all, ""}, {two, all, ""}, {one, single, ""}, {two, single, mayNot}} {
 		_, err := tt.caller.Encrypt(t.Context(), &kms.EncryptInput{KeyId: tt.key.KeyId, Plaintext: []byte("x")})
-		want(t, err, tt.want)
+		garrisontest.Want(t, err, tt.want)
 	}
 }
 
@@ -152,7 +152,7 @@ func TestWhoMayRetire(t *testing.T) {
 		}
 		g := createGrant(t, c, in)
 		_, err := callers[tt.who].RetireGrant(t.Context(), &kms.RetireGrantInput{GrantToken: g.GrantToken})
-		if got := fault(err); (got == "") != (tt.want == "") {
+		if got := garrisontest.Fault(err); (got == "") != (tt.want == "") {
 			t.Errorf("%s retires a grant with retiring principal %q and %v: %q, want %q", tt.who, tt.retiring, in.Operations, got, tt.want)
 		}
 	}
@@ -186,7 +186,7 @@ func TestGrantConditions(t *testing.T) {
 		caller := user(t, s, name, policy)
 		in := grantTo(key, "ann", "Decrypt")
 		_, err := caller.CreateGrant(t.Context(), in)
-		want(t, err, mayNot)
+		garrisontest.Want(t, err, mayNot)
 		tt.change(in)
 		if _, err := caller.CreateGrant(t.Context(), in); err != nil {
 			t.Errorf("%s: %v", tt.condition, err)
@@ -220,7 +220,7 @@ func TestGrantByOtherAccount(t *testing.T) {
 	in := grantTo(key, "ann", "Decrypt")
 	in.KeyId = key.Arn
 	_, err := theirs.CreateGrant(t.Context(), in)
-	want(t, err, mayNot)
+	garrisontest.Want(t, err, mayNot)
 	putPolicy(t, c, key, fmt.Sprintf(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":[%q,%q]},"Action":"kms:*","Resource":"*"}}`,
 		rootARN(account), rootARN(other)))
 	g := createGrant(t, theirs, in)
@@ -228,5 +228,5 @@ func TestGrantByOtherAccount(t *testing.T) {
 		t.Errorf("grants = %+v, want one issued by %s", got, other)
 	}
 	_, err = theirs.RevokeGrant(t.Context(), &kms.RevokeGrantInput{KeyId: key.Arn, GrantId: g.GrantId})
-	want(t, err, "")
+	garrisontest.Want(t, err, "")
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 
+	"github.com/garrison-cloud/garrison/internal/garrisontest"
 	service "github.com/garrison-cloud/garrison/service/kms"
 )
 
@@ -28,7 +29,7 @@ func tryGrants(t *testing.T, c *kms.Client, key *types.KeyMetadata, faults []gra
 		in := grantTo(key, "ann", "Decrypt")
 		tt.change(in)
 		_, err := c.CreateGrant(t.Context(), in)
-		if got := fault(err); tt.want == "" && got != "" || !strings.HasPrefix(got, tt.want) {
+		if got := garrisontest.Fault(err); tt.want == "" && got != "" || !strings.HasPrefix(got, tt.want) {
 			t.Errorf("create %s %s %v: %q, want %q", *in.KeyId, *in.GranteePrincipal, in.Operations, got, tt.want)
 		}
 	}
@@ -153,21 +154,21 @@ func TestEndGrantFaults(t *testing.T) {
 		{kms.RetireGrantInput{GrantToken: g.GrantToken, DryRun: aws.Bool(true)}, "DryRunOperationException: "},
 	} {
 		_, err := c.RetireGrant(t.Context(), &tt.in)
-		want(t, err, tt.want)
+		garrisontest.Want(t, err, tt.want)
 		if tt.in.KeyId == nil || tt.in.GrantId == nil || tt.in.GrantToken != nil {
 			continue
 		}
 		_, err = c.RevokeGrant(t.Context(), &kms.RevokeGrantInput{KeyId: tt.in.KeyId, GrantId: tt.in.GrantId})
-		want(t, err, tt.want)
+		garrisontest.Want(t, err, tt.want)
 	}
 	_, err := c.RevokeGrant(t.Context(), &kms.RevokeGrantInput{KeyId: key.KeyId, GrantId: g.GrantId, DryRun: aws.Bool(true)})
-	want(t, err, "DryRunOperationException: ")
+	garrisontest.Want(t, err, "DryRunOperationException: ")
 	schedule(t, c, key, 7)
 	if n := len(listGrants(t, c, &kms.ListGrantsInput{KeyId: key.KeyId})); n != 1 {
 		t.Errorf("%d grants of a key pending deletion, want 1", n)
 	}
 	_, err = c.RevokeGrant(t.Context(), &kms.RevokeGrantInput{KeyId: key.KeyId, GrantId: g.GrantId})
-	want(t, err, "")
+	garrisontest.Want(t, err, "")
 }
 
 func TestGrantLists(t *testing.T) {
@@ -223,15 +224,15 @@ func TestGrantLists(t *testing.T) {
 		t.Errorf("%d retirable grants, want 14", retirable)
 	}
 	_, err := c.ListGrants(t.Context(), &kms.ListGrantsInput{KeyId: keys[0].KeyId, Marker: aws.String("x")})
-	want(t, err, "InvalidMarkerException: ")
+	garrisontest.Want(t, err, "InvalidMarkerException: ")
 	_, err = c.ListGrants(t.Context(), &kms.ListGrantsInput{KeyId: keys[0].KeyId, Limit: aws.Int32(101)})
-	want(t, err, "ValidationException: ")
+	garrisontest.Want(t, err, "ValidationException: ")
 	_, err = c.ListGrants(t.Context(), &kms.ListGrantsInput{KeyId: aws.String(nobody)})
-	want(t, err, "NotFoundException: ")
+	garrisontest.Want(t, err, "NotFoundException: ")
 	_, err = c.ListRetirableGrants(t.Context(), &kms.ListRetirableGrantsInput{RetiringPrincipal: aws.String("rita")})
-	want(t, err, "InvalidArnException: ")
+	garrisontest.Want(t, err, "InvalidArnException: ")
 	_, err = c.ListRetirableGrants(t.Context(), &kms.ListRetirableGrantsInput{RetiringPrincipal: aws.String(userARN(other, "rita"))})
-	want(t, err, mayNot)
+	garrisontest.Want(t, err, mayNot)
 }
 
 // TestGrantLimit is AWS's number; a repeated grant is no further one.
@@ -250,7 +251,7 @@ func TestGrantLimit(t *testing.T) {
 	}
 	in.Name = nil
 	_, err := call[kms.CreateGrantOutput](d, by(account), in)
-	want(t, err, "LimitExceededException: ")
+	garrisontest.Want(t, err, "LimitExceededException: ")
 }
 
 // TestGrantsEndWithTheirKey leaves none of a destroyed key, and all of another.

@@ -96,12 +96,12 @@ func TestGrantNames(t *testing.T) {
 	}
 	for _, token := range []string{*first.GrantToken, *second.GrantToken} {
 		_, err := c.Encrypt(t.Context(), &kms.EncryptInput{KeyId: key.KeyId, Plaintext: []byte("x"), GrantTokens: []string{token}})
-		want(t, err, "")
+		garrisontest.Want(t, err, "")
 	}
 	_, err := c.RetireGrant(t.Context(), &kms.RetireGrantInput{GrantToken: first.GrantToken})
-	want(t, err, "")
+	garrisontest.Want(t, err, "")
 	_, err = c.Encrypt(t.Context(), &kms.EncryptInput{KeyId: key.KeyId, Plaintext: []byte("x"), GrantTokens: []string{*second.GrantToken}})
-	want(t, err, "InvalidGrantTokenException: ")
+	garrisontest.Want(t, err, "InvalidGrantTokenException: ")
 }
 
 // TestGrantIsObeyed lets a user without any policy in, for exactly what the grant
@@ -113,18 +113,18 @@ func TestGrantIsObeyed(t *testing.T) {
 	for _, end := range []string{"revoke", "retire", "retire by token", "retire by grantee"} {
 		key := createKey(t, c)
 		blob := encrypt(t, c, &kms.EncryptInput{KeyId: key.KeyId, Plaintext: []byte("x")})
-		want(t, decrypt(t, ann, blob, nil), mayNot)
+		garrisontest.Want(t, decrypt(t, ann, blob, nil), mayNot)
 		g := createGrant(t, c, grantTo(key, "ann", "Decrypt", "DescribeKey", "RetireGrant"))
-		want(t, decrypt(t, ann, blob, nil), "")
+		garrisontest.Want(t, decrypt(t, ann, blob, nil), "")
 		_, err := ann.DescribeKey(t.Context(), &kms.DescribeKeyInput{KeyId: key.KeyId, GrantTokens: []string{*g.GrantToken}})
-		want(t, err, "")
+		garrisontest.Want(t, err, "")
 		_, err = ann.Encrypt(t.Context(), &kms.EncryptInput{KeyId: key.KeyId, Plaintext: []byte("x")})
-		want(t, err, mayNot)
-		want(t, decrypt(t, bob, blob, nil), mayNot)
+		garrisontest.Want(t, err, mayNot)
+		garrisontest.Want(t, decrypt(t, bob, blob, nil), mayNot)
 		_, err = bob.RetireGrant(t.Context(), &kms.RetireGrantInput{GrantToken: g.GrantToken})
-		want(t, err, mayNot)
+		garrisontest.Want(t, err, mayNot)
 		_, err = ann.RevokeGrant(t.Context(), &kms.RevokeGrantInput{KeyId: key.KeyId, GrantId: g.GrantId})
-		want(t, err, mayNot)
+		garrisontest.Want(t, err, mayNot)
 		switch end {
 		case "revoke":
 			_, err = c.RevokeGrant(t.Context(), &kms.RevokeGrantInput{KeyId: key.KeyId, GrantId: g.GrantId})
@@ -135,10 +135,10 @@ func TestGrantIsObeyed(t *testing.T) {
 		case "retire by grantee":
 			_, err = ann.RetireGrant(t.Context(), &kms.RetireGrantInput{KeyId: key.KeyId, GrantId: g.GrantId})
 		}
-		if fault(err) != "" {
+		if garrisontest.Fault(err) != "" {
 			t.Errorf("%s: %v", end, err)
 		}
-		want(t, decrypt(t, ann, blob, nil), mayNot)
+		garrisontest.Want(t, decrypt(t, ann, blob, nil), mayNot)
 		if left := listGrants(t, c, &kms.ListGrantsInput{KeyId: key.KeyId}); len(left) != 0 {
 			t.Errorf("after %s %d grants are left", end, len(left))
 		}
@@ -172,13 +172,13 @@ func TestGrantConstraints(t *testing.T) {
 	} {
 		for key, prefix := range map[*types.KeyMetadata]string{equals: tt.equals, subset: tt.subset} {
 			_, err := ann.Encrypt(t.Context(), &kms.EncryptInput{KeyId: key.KeyId, Plaintext: []byte("x"), EncryptionContext: tt.encryption})
-			if got := fault(err); prefix == "" && got != "" || !strings.HasPrefix(got, prefix) {
+			if got := garrisontest.Fault(err); prefix == "" && got != "" || !strings.HasPrefix(got, prefix) {
 				t.Errorf("encrypt with %v under equals %v: %q, want %q", tt.encryption, key == equals, got, prefix)
 			}
 		}
 	}
 	_, err := ann.DescribeKey(t.Context(), &kms.DescribeKeyInput{KeyId: subset.KeyId})
-	want(t, err, "")
+	garrisontest.Want(t, err, "")
 }
 
 // TestGrantReEncrypt needs a grant on either side.
@@ -198,14 +198,14 @@ func TestGrantReEncrypt(t *testing.T) {
 	in := grantTo(from, "ann", "ReEncryptFrom")
 	in.Constraints = &types.GrantConstraints{EncryptionContextEquals: map[string]string{"a": "1"}}
 	createGrant(t, c, in)
-	want(t, again(), mayNot)
+	garrisontest.Want(t, again(), mayNot)
 	in = grantTo(to, "ann", "ReEncryptFrom")
 	createGrant(t, c, in)
-	want(t, again(), mayNot)
+	garrisontest.Want(t, again(), mayNot)
 	in = grantTo(to, "ann", "ReEncryptTo")
 	in.Constraints = &types.GrantConstraints{EncryptionContextEquals: map[string]string{"b": "2"}}
 	createGrant(t, c, in)
-	want(t, again(), "")
+	garrisontest.Want(t, again(), "")
 }
 
 // TestGrantsOfGrants lets a grantee pass on no more than was granted.
@@ -250,7 +250,7 @@ func TestGrantsOfGrants(t *testing.T) {
 			child.Operations = tt.ops
 		}
 		_, err := ann.CreateGrant(t.Context(), child)
-		if got := fault(err); tt.want == "" && got != "" || !strings.HasPrefix(got, tt.want) {
+		if got := garrisontest.Fault(err); tt.want == "" && got != "" || !strings.HasPrefix(got, tt.want) {
 			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
 		}
 	}

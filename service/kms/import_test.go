@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 
 	"github.com/garrison-cloud/garrison/engine/seal"
+	"github.com/garrison-cloud/garrison/internal/garrisontest"
 )
 
 // parameters asks for a wrapping key of 2,048 bits.
@@ -69,7 +70,7 @@ func TestImport(t *testing.T) {
 	}
 	pending := "KMSInvalidStateException: " + *k.Arn + " is pending import."
 	_, err := c.Encrypt(t.Context(), &kms.EncryptInput{KeyId: k.KeyId, Plaintext: []byte("x")})
-	want(t, err, pending)
+	garrisontest.Want(t, err, pending)
 
 	material := secret()
 	out := importMaterial(t, c, wrapped(t, c, k, material))
@@ -85,17 +86,17 @@ func TestImport(t *testing.T) {
 		t.Fatalf("delete material = %v, %v", gone, err)
 	}
 	_, err = c.Decrypt(t.Context(), &kms.DecryptInput{CiphertextBlob: blob})
-	want(t, err, pending)
+	garrisontest.Want(t, err, pending)
 	if got := rotations(t, c, k, types.IncludeKeyMaterialAllKeyMaterial); len(got) != 1 || got[0].ImportState != types.ImportStatePendingImport {
 		t.Errorf("materials = %+v, want one that is awaited", got)
 	}
 
 	_, err = c.ImportKeyMaterial(t.Context(), wrapped(t, c, k, secret()))
-	want(t, err, "IncorrectKeyMaterialException: ")
+	garrisontest.Want(t, err, "IncorrectKeyMaterialException: ")
 	in := wrapped(t, c, k, material)
 	in.KeyMaterialId = aws.String(strings.Repeat("0", 64))
 	_, err = c.ImportKeyMaterial(t.Context(), in)
-	want(t, err, "IncorrectKeyMaterialException: ")
+	garrisontest.Want(t, err, "IncorrectKeyMaterialException: ")
 	in.KeyMaterialId = out.KeyMaterialId
 	importMaterial(t, c, in)
 	opensTo(t, c, blob, "kept")
@@ -148,14 +149,14 @@ func TestImportKinds(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err = c.ImportKeyMaterial(t.Context(), wrapped(t, c, k, b))
-		want(t, err, "IncorrectKeyMaterialException: ")
+		garrisontest.Want(t, err, "IncorrectKeyMaterialException: ")
 		importMaterial(t, c, in)
 		in.ImportType = types.ImportTypeNewKeyMaterial
 		_, err = c.ImportKeyMaterial(t.Context(), in)
-		want(t, err, "ValidationException: ")
+		garrisontest.Want(t, err, "ValidationException: ")
 	}
 	_, err := c.CreateKey(t.Context(), &kms.CreateKeyInput{Origin: "EXTERNAL", KeySpec: "ML_DSA_44", KeyUsage: "SIGN_VERIFY"})
-	want(t, err, "UnsupportedOperationException: ")
+	garrisontest.Want(t, err, "UnsupportedOperationException: ")
 }
 
 // TestImportExpires looks at a key one second before its material ends, and after.
@@ -177,7 +178,7 @@ func TestImportExpires(t *testing.T) {
 	} {
 		in.ValidTo, in.ExpirationModel = tt.validTo, tt.model
 		_, err := c.ImportKeyMaterial(t.Context(), in)
-		want(t, err, "ValidationException: ValidTo must")
+		garrisontest.Want(t, err, "ValidationException: ValidTo must")
 	}
 	at := s.Clock.Now().Add(30 * day)
 	in.ValidTo, in.ExpirationModel = &at, ""
@@ -192,7 +193,7 @@ func TestImportExpires(t *testing.T) {
 	s.Clock.Advance(2 * time.Second)
 	eventually(t, func() bool { return describe(t, c, *k.KeyId).KeyState == types.KeyStatePendingImport })
 	_, err := c.Decrypt(t.Context(), &kms.DecryptInput{CiphertextBlob: blob})
-	want(t, err, "KMSInvalidStateException: ")
+	garrisontest.Want(t, err, "KMSInvalidStateException: ")
 	importMaterial(t, c, wrapped(t, c, k, material))
 	opensTo(t, c, blob, "kept")
 }
@@ -206,33 +207,33 @@ func TestImportTokens(t *testing.T) {
 	good := bytes.Clone(in.ImportToken)
 	in.ImportToken = parameters(t, c, peer, types.AlgorithmSpecRsaesOaepSha256).ImportToken
 	_, err := c.ImportKeyMaterial(t.Context(), in)
-	want(t, err, "InvalidImportTokenException: ")
+	garrisontest.Want(t, err, "InvalidImportTokenException: ")
 	for i := 0; i < len(good); i += len(good)/7 + 1 {
 		in.ImportToken = bytes.Clone(good)
 		in.ImportToken[i] ^= 1
 		_, err := c.ImportKeyMaterial(t.Context(), in)
-		want(t, err, "InvalidImportTokenException: ")
+		garrisontest.Want(t, err, "InvalidImportTokenException: ")
 	}
 	in.ImportToken = parameters(t, c, k, types.AlgorithmSpecRsaesOaepSha256).ImportToken
 	_, err = c.ImportKeyMaterial(t.Context(), in)
-	want(t, err, "InvalidCiphertextException: ")
+	garrisontest.Want(t, err, "InvalidCiphertextException: ")
 	in.ImportToken = good
 	s.Clock.Advance(24 * time.Hour)
 	_, err = c.ImportKeyMaterial(t.Context(), in)
-	want(t, err, "ExpiredImportTokenException: ")
+	garrisontest.Want(t, err, "ExpiredImportTokenException: ")
 	short := wrapped(t, c, k, secret()[:16])
 	_, err = c.ImportKeyMaterial(t.Context(), short)
-	want(t, err, "IncorrectKeyMaterialException: ")
+	garrisontest.Want(t, err, "IncorrectKeyMaterialException: ")
 	own := createKey(t, c)
 	_, err = c.GetParametersForImport(t.Context(), &kms.GetParametersForImportInput{
 		KeyId: own.KeyId, WrappingAlgorithm: types.AlgorithmSpecRsaesOaepSha1, WrappingKeySpec: types.WrappingKeySpecRsa2048,
 	})
-	want(t, err, "UnsupportedOperationException: "+*own.Arn+" origin is AWS_KMS which is not valid for this operation.")
+	garrisontest.Want(t, err, "UnsupportedOperationException: "+*own.Arn+" origin is AWS_KMS which is not valid for this operation.")
 	for _, alg := range []types.AlgorithmSpec{types.AlgorithmSpecRsaesPkcs1V15, types.AlgorithmSpecRsaAesKeyWrapSha1, types.AlgorithmSpecSm2pke} {
 		_, err = c.GetParametersForImport(t.Context(), &kms.GetParametersForImportInput{
 			KeyId: k.KeyId, WrappingAlgorithm: alg, WrappingKeySpec: types.WrappingKeySpecRsa2048,
 		})
-		want(t, err, "UnsupportedOperationException: ")
+		garrisontest.Want(t, err, "UnsupportedOperationException: ")
 	}
 }
 
@@ -246,11 +247,11 @@ func TestImportRotation(t *testing.T) {
 	one := importMaterial(t, c, wrapped(t, c, k, first))
 	blob := encrypt(t, c, &kms.EncryptInput{KeyId: k.KeyId, Plaintext: []byte("old")})
 	_, err := c.RotateKeyOnDemand(t.Context(), &kms.RotateKeyOnDemandInput{KeyId: k.KeyId})
-	want(t, err, "KMSInvalidStateException: ")
+	garrisontest.Want(t, err, "KMSInvalidStateException: ")
 
 	in := wrapped(t, c, k, secret())
 	_, err = c.ImportKeyMaterial(t.Context(), in)
-	want(t, err, "IncorrectKeyMaterialException: ")
+	garrisontest.Want(t, err, "IncorrectKeyMaterialException: ")
 	in.ImportType, in.KeyMaterialDescription = types.ImportTypeNewKeyMaterial, aws.String("the second")
 	two := importMaterial(t, c, in)
 	all := rotations(t, c, k, types.IncludeKeyMaterialAllKeyMaterial)
@@ -263,7 +264,7 @@ func TestImportRotation(t *testing.T) {
 	third := wrapped(t, c, k, secret())
 	third.ImportType = types.ImportTypeNewKeyMaterial
 	_, err = c.ImportKeyMaterial(t.Context(), third)
-	want(t, err, "KMSInvalidStateException: ")
+	garrisontest.Want(t, err, "KMSInvalidStateException: ")
 
 	rotateNow(t, c, k)
 	if got := describe(t, c, *k.KeyId); *got.CurrentKeyMaterialId != *two.KeyMaterialId {
@@ -271,9 +272,9 @@ func TestImportRotation(t *testing.T) {
 	}
 	opensTo(t, c, blob, "old")
 	_, err = c.DeleteImportedKeyMaterial(t.Context(), &kms.DeleteImportedKeyMaterialInput{KeyId: k.KeyId, KeyMaterialId: one.KeyMaterialId})
-	want(t, err, "")
+	garrisontest.Want(t, err, "")
 	_, err = c.Encrypt(t.Context(), &kms.EncryptInput{KeyId: k.KeyId, Plaintext: []byte("x")})
-	want(t, err, "KMSInvalidStateException: "+*k.Arn+" is pending import.")
+	garrisontest.Want(t, err, "KMSInvalidStateException: "+*k.Arn+" is pending import.")
 	importMaterial(t, c, wrapped(t, c, k, first))
 	opensTo(t, c, blob, "old")
 }

@@ -136,7 +136,7 @@ func TestCreateKeyErrors(t *testing.T) {
 		{"too many tags", "TagException: Too many tags", kms.CreateKeyInput{Tags: tags(51)}},
 	} {
 		_, err := c.CreateKey(t.Context(), &tt.in)
-		if got := fault(err); !strings.HasPrefix(got, tt.want) {
+		if got := garrisontest.Fault(err); !strings.HasPrefix(got, tt.want) {
 			t.Errorf("%s: error = %q, want %q", tt.name, got, tt.want)
 		}
 	}
@@ -180,7 +180,7 @@ func TestKeyIDForms(t *testing.T) {
 		"arn:aws:kms:" + region + ":" + account + ":thing/x": "Invalid arn arn:aws:kms:" + region + ":" + account + ":thing/x",
 	} {
 		_, err := c.DescribeKey(t.Context(), &kms.DescribeKeyInput{KeyId: &id})
-		if got := fault(err); got != "NotFoundException: "+message {
+		if got := garrisontest.Fault(err); got != "NotFoundException: "+message {
 			t.Errorf("describe %s: %q, want %q", id, got, "NotFoundException: "+message)
 		}
 	}
@@ -193,9 +193,9 @@ func TestAnotherRegionHasNoKey(t *testing.T) {
 	k := createKey(t, c)
 	elsewhere := kms.NewFromConfig(s.ConfigFor(account, garrisontest.OtherRegion))
 	_, err := elsewhere.DescribeKey(t.Context(), &kms.DescribeKeyInput{KeyId: k.Arn})
-	want(t, err, "NotFoundException: Invalid arn "+region)
+	garrisontest.Want(t, err, "NotFoundException: Invalid arn "+region)
 	_, err = elsewhere.DescribeKey(t.Context(), &kms.DescribeKeyInput{KeyId: k.KeyId})
-	want(t, err, "NotFoundException: Key 'arn:aws:kms:"+garrisontest.OtherRegion+":"+account+":key/"+*k.KeyId+"' does not exist")
+	garrisontest.Want(t, err, "NotFoundException: Key 'arn:aws:kms:"+garrisontest.OtherRegion+":"+account+":key/"+*k.KeyId+"' does not exist")
 }
 
 func TestListKeysPages(t *testing.T) {
@@ -226,9 +226,9 @@ func TestListKeysPages(t *testing.T) {
 		t.Errorf("listed (-made +listed):\n%s", diff)
 	}
 	_, err := c.ListKeys(t.Context(), &kms.ListKeysInput{Marker: aws.String("made-up")})
-	want(t, err, "InvalidMarkerException: Could not deserialize marker made-up")
+	garrisontest.Want(t, err, "InvalidMarkerException: Could not deserialize marker made-up")
 	_, err = c.ListKeys(t.Context(), &kms.ListKeysInput{Limit: aws.Int32(1001)})
-	want(t, err, "ValidationException: 1 validation error detected: Value '1001' at 'limit'")
+	garrisontest.Want(t, err, "ValidationException: 1 validation error detected: Value '1001' at 'limit'")
 }
 
 func TestUpdateKeyDescription(t *testing.T) {
@@ -258,12 +258,12 @@ func TestKeyOnlyOperationsRefuseAliases(t *testing.T) {
 	for name, call := range keyOnly() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			want(t, call(t, c, "alias/one"), "NotFoundException: Invalid keyId 'alias/one'")
-			want(t, call(t, foreign, *k.Arn), "AccessDeniedException: User: arn:aws:iam::"+other+":root is not authorized to perform: kms:"+name+" on resource: "+*k.Arn+" because the resource does not exist in this Region, no resource-based policies allow access, or")
+			garrisontest.Want(t, call(t, c, "alias/one"), "NotFoundException: Invalid keyId 'alias/one'")
+			garrisontest.Want(t, call(t, foreign, *k.Arn), "AccessDeniedException: User: arn:aws:iam::"+other+":root is not authorized to perform: kms:"+name+" on resource: "+*k.Arn+" because the resource does not exist in this Region, no resource-based policies allow access, or")
 		})
 	}
 	_, err := foreign.ListAliases(t.Context(), &kms.ListAliasesInput{KeyId: k.Arn})
-	want(t, err, "NotFoundException: Key '"+*k.Arn+"' does not exist")
+	garrisontest.Want(t, err, "NotFoundException: Key '"+*k.Arn+"' does not exist")
 }
 
 // keyOnly are the operations that take a key id or ARN of the caller's account.

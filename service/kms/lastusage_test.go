@@ -31,11 +31,11 @@ func TestKeyLastUsage(t *testing.T) {
 	}
 	blob := encrypt(t, c, &kms.EncryptInput{KeyId: from.KeyId, Plaintext: []byte("x")})
 	_, err := c.ReEncrypt(t.Context(), &kms.ReEncryptInput{CiphertextBlob: blob, DestinationKeyId: to.KeyId})
-	want(t, err, "")
+	garrisontest.Want(t, err, "")
 	// Neither a description nor a failure is a use.
 	describe(t, c, *from.KeyId)
 	_, err = c.Sign(t.Context(), &kms.SignInput{KeyId: to.KeyId, Message: []byte("x"), SigningAlgorithm: "ECDSA_SHA_256"})
-	want(t, err, "InvalidKeyUsageException: ")
+	garrisontest.Want(t, err, "InvalidKeyUsageException: ")
 	one, two := lastUsage(t, c, from.KeyId).KeyLastUsage, lastUsage(t, c, to.KeyId).KeyLastUsage
 	if one.Operation != "ReEncrypt" || two.Operation != "ReEncrypt" || *one.CloudTrailEventId != *two.CloudTrailEventId || *one.KmsRequestId != *two.KmsRequestId {
 		t.Errorf("usages = %+v and %+v, want the same ReEncrypt", one, two)
@@ -93,9 +93,9 @@ func TestBothAccountsHaveTheEvent(t *testing.T) {
 	}
 	// A denied call is the caller's own affair.
 	_, err := foreign.ScheduleKeyDeletion(t.Context(), &kms.ScheduleKeyDeletionInput{KeyId: k.Arn})
-	want(t, err, "AccessDeniedException: ")
+	garrisontest.Want(t, err, "AccessDeniedException: ")
 	_, err = foreign.DisableKey(t.Context(), &kms.DisableKeyInput{KeyId: aws.String(keyARN(nobody))})
-	want(t, err, "AccessDeniedException: ")
+	garrisontest.Want(t, err, "AccessDeniedException: ")
 }
 
 // TestServiceEvents looks for what KMS did by itself.

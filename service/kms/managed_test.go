@@ -17,7 +17,7 @@ func TestManagedKeyIsMadeOnFirstUse(t *testing.T) {
 	d := newDirect(t)
 	in := &sdk.GenerateDataKeyInput{KeyId: aws.String("alias/aws/s3"), KeySpec: types.DataKeySpecAes256}
 	_, err := call[sdk.GenerateDataKeyOutput](d, by(account), in)
-	if got, wanted := fault(err), "NotFoundException: Alias "+aliasARN("alias/aws/s3")+" is not found."; got != wanted {
+	if got, wanted := garrisontest.Fault(err), "NotFoundException: Alias "+aliasARN("alias/aws/s3")+" is not found."; got != wanted {
 		t.Errorf("before its first use: %q, want %q", got, wanted)
 	}
 	first := mustCall[sdk.GenerateDataKeyOutput](t, d, by(account, "s3.amazonaws.com"), in)
@@ -67,7 +67,7 @@ func TestManagedKeyServesItsServiceAlone(t *testing.T) {
 		"move its alias":   second(call[sdk.UpdateAliasOutput](d, by(account), &sdk.UpdateAliasInput{AliasName: aws.String("alias/aws/s3"), TargetKeyId: id})),
 		"delete its alias": second(call[sdk.DeleteAliasOutput](d, by(account), &sdk.DeleteAliasInput{AliasName: aws.String("alias/aws/s3")})),
 	} {
-		if got := fault(err); !strings.HasPrefix(got, "NotAuthorizedException") {
+		if got := garrisontest.Fault(err); !strings.HasPrefix(got, "NotAuthorizedException") {
 			t.Errorf("%s: %q, want NotAuthorizedException", what, got)
 		}
 	}
@@ -92,11 +92,11 @@ func TestDescribeKeyMakesManagedKey(t *testing.T) {
 		t.Fatalf("describe: %v, %v", out, err)
 	}
 	_, err = c.DescribeKey(t.Context(), &sdk.DescribeKeyInput{KeyId: aws.String("alias/aws/nothing")})
-	want(t, err, "NotFoundException: Alias "+aliasARN("alias/aws/nothing")+" is not found.")
+	garrisontest.Want(t, err, "NotFoundException: Alias "+aliasARN("alias/aws/nothing")+" is not found.")
 	policy, err := c.GetKeyPolicy(t.Context(), &sdk.GetKeyPolicyInput{KeyId: out.KeyMetadata.KeyId})
 	if err != nil || !strings.Contains(*policy.Policy, `"kms:ViaService" : "dynamodb.`+garrisontest.Region+`.amazonaws.com"`) {
 		t.Errorf("policy = %v, %v", policy, err)
 	}
 	_, err = c.Encrypt(t.Context(), &sdk.EncryptInput{KeyId: out.KeyMetadata.KeyId, Plaintext: []byte("x")})
-	want(t, err, "AccessDeniedException: ")
+	garrisontest.Want(t, err, "AccessDeniedException: ")
 }

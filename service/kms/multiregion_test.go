@@ -65,7 +65,7 @@ func TestReplicate(t *testing.T) {
 	}
 	before := encrypt(t, one, &kms.EncryptInput{KeyId: k.KeyId, Plaintext: []byte("before")})
 	_, err := two.Decrypt(t.Context(), &kms.DecryptInput{CiphertextBlob: before})
-	want(t, err, "AccessDeniedException: ")
+	garrisontest.Want(t, err, "AccessDeniedException: ")
 
 	policy := strings.ReplaceAll(allowAccount, "root", "root")
 	out, err := one.ReplicateKey(t.Context(), &kms.ReplicateKeyInput{
@@ -94,24 +94,24 @@ func TestReplicate(t *testing.T) {
 	opensTo(t, one, encrypt(t, two, &kms.EncryptInput{KeyId: k.KeyId, Plaintext: []byte("after")}), "after")
 
 	_, err = one.ReplicateKey(t.Context(), &kms.ReplicateKeyInput{KeyId: k.KeyId, ReplicaRegion: aws.String(elsewhere)})
-	want(t, err, "AlreadyExistsException: ")
+	garrisontest.Want(t, err, "AlreadyExistsException: ")
 	_, err = two.ReplicateKey(t.Context(), &kms.ReplicateKeyInput{KeyId: k.KeyId, ReplicaRegion: aws.String(third)})
-	want(t, err, "UnsupportedOperationException: ")
+	garrisontest.Want(t, err, "UnsupportedOperationException: ")
 	_, err = one.ReplicateKey(t.Context(), &kms.ReplicateKeyInput{KeyId: k.KeyId, ReplicaRegion: aws.String("eu-west-3")})
-	want(t, err, "UnsupportedOperationException: ")
+	garrisontest.Want(t, err, "UnsupportedOperationException: ")
 	_, err = one.ReplicateKey(t.Context(), &kms.ReplicateKeyInput{KeyId: createKey(t, one).KeyId, ReplicaRegion: aws.String(elsewhere)})
-	want(t, err, "UnsupportedOperationException: ")
+	garrisontest.Want(t, err, "UnsupportedOperationException: ")
 
 	// Each has a state, a policy and aliases of its own.
 	disable(t, one, k)
 	opensTo(t, two, before, "before")
 	createAlias(t, two, "alias/there", d)
 	_, err = one.DescribeKey(t.Context(), &kms.DescribeKeyInput{KeyId: aws.String("alias/there")})
-	want(t, err, "NotFoundException: ")
+	garrisontest.Want(t, err, "NotFoundException: ")
 
 	lookup := user(t, s, "ann", allowing("kms:ReplicateKey"))
 	_, err = lookup.ReplicateKey(t.Context(), &kms.ReplicateKeyInput{KeyId: createMulti(t, one).KeyId, ReplicaRegion: aws.String(elsewhere)})
-	want(t, err, "AccessDeniedException: ")
+	garrisontest.Want(t, err, "AccessDeniedException: ")
 }
 
 // TestReplicasRotate turns the primary by demand and by plan: each Region opens what
@@ -125,9 +125,9 @@ func TestReplicasRotate(t *testing.T) {
 	replicate(t, one, k, three)
 	everywhere := []*kms.Client{one, two, three}
 	_, err := two.RotateKeyOnDemand(t.Context(), &kms.RotateKeyOnDemandInput{KeyId: k.KeyId})
-	want(t, err, "UnsupportedOperationException: ")
+	garrisontest.Want(t, err, "UnsupportedOperationException: ")
 	_, err = two.EnableKeyRotation(t.Context(), &kms.EnableKeyRotationInput{KeyId: k.KeyId})
-	want(t, err, "UnsupportedOperationException: ")
+	garrisontest.Want(t, err, "UnsupportedOperationException: ")
 	if got := rotationStatus(t, two, k); !got.KeyRotationEnabled || *got.RotationPeriodInDays != 90 {
 		t.Errorf("the replica's status = %+v, want the primary's", got)
 	}
@@ -161,7 +161,7 @@ func TestUpdatePrimaryRegion(t *testing.T) {
 	_, one, two, three := regions(t)
 	k := createMulti(t, one)
 	_, err := one.UpdatePrimaryRegion(t.Context(), &kms.UpdatePrimaryRegionInput{KeyId: k.KeyId, PrimaryRegion: aws.String(elsewhere)})
-	want(t, err, "NotFoundException: ")
+	garrisontest.Want(t, err, "NotFoundException: ")
 	replicate(t, one, k, two)
 	replicate(t, one, k, three)
 	for _, step := range []struct {
@@ -176,14 +176,14 @@ func TestUpdatePrimaryRegion(t *testing.T) {
 		}},
 	} {
 		_, err := step.from.UpdatePrimaryRegion(t.Context(), &kms.UpdatePrimaryRegionInput{KeyId: k.KeyId, PrimaryRegion: aws.String(step.to.Options().Region)})
-		want(t, err, "")
+		garrisontest.Want(t, err, "")
 		for c, wanted := range step.sees {
 			eventually(t, func() bool {
 				return kin(t, c, k) == wanted && describe(t, c, *k.KeyId).KeyState == types.KeyStateEnabled
 			})
 		}
 		_, err = step.from.EnableKeyRotation(t.Context(), &kms.EnableKeyRotationInput{KeyId: k.KeyId})
-		want(t, err, "UnsupportedOperationException: ")
+		garrisontest.Want(t, err, "UnsupportedOperationException: ")
 		rotateNow(t, step.to, k)
 		eventually(t, func() bool { return rotationStatus(t, step.to, k).OnDemandRotationStartDate == nil })
 		blob := encrypt(t, step.to, &kms.EncryptInput{KeyId: k.KeyId, Plaintext: []byte("new")})
@@ -206,7 +206,7 @@ func TestPrimaryOutlivesReplicas(t *testing.T) {
 		t.Errorf("primary = %+v, want one that waits for its replicas", d)
 	}
 	_, err = one.Encrypt(t.Context(), &kms.EncryptInput{KeyId: k.KeyId, Plaintext: []byte("x")})
-	want(t, err, "KMSInvalidStateException: "+*k.Arn+" is pending replica deletion.")
+	garrisontest.Want(t, err, "KMSInvalidStateException: "+*k.Arn+" is pending replica deletion.")
 	encrypt(t, two, &kms.EncryptInput{KeyId: k.KeyId, Plaintext: []byte("x")})
 	schedule(t, two, k, 7)
 	schedule(t, three, k, 8)
@@ -222,7 +222,7 @@ func TestPrimaryOutlivesReplicas(t *testing.T) {
 	}
 	s.Clock.Advance(10 * day)
 	_, err = one.DescribeKey(t.Context(), &kms.DescribeKeyInput{KeyId: k.KeyId})
-	want(t, err, "NotFoundException: ")
+	garrisontest.Want(t, err, "NotFoundException: ")
 }
 
 // TestReplicatedImport gives both relatives the same material, and then another.
@@ -238,7 +238,7 @@ func TestReplicatedImport(t *testing.T) {
 	}
 	in := wrapped(t, two, k, secret())
 	_, err := two.ImportKeyMaterial(t.Context(), in)
-	want(t, err, "IncorrectKeyMaterialException: ")
+	garrisontest.Want(t, err, "IncorrectKeyMaterialException: ")
 	importMaterial(t, two, wrapped(t, two, k, material))
 	blob := encrypt(t, one, &kms.EncryptInput{KeyId: k.KeyId, Plaintext: []byte("kept")})
 	opensTo(t, two, blob, "kept")
@@ -246,7 +246,7 @@ func TestReplicatedImport(t *testing.T) {
 	fresh := wrapped(t, two, k, next)
 	fresh.ImportType = types.ImportTypeNewKeyMaterial
 	_, err = two.ImportKeyMaterial(t.Context(), fresh)
-	want(t, err, "UnsupportedOperationException: ")
+	garrisontest.Want(t, err, "UnsupportedOperationException: ")
 	fresh = wrapped(t, one, k, next)
 	fresh.ImportType = types.ImportTypeNewKeyMaterial
 	importMaterial(t, one, fresh)
@@ -258,7 +258,7 @@ func TestReplicatedImport(t *testing.T) {
 		t.Errorf("second material = %s", got)
 	}
 	_, err = one.RotateKeyOnDemand(t.Context(), &kms.RotateKeyOnDemandInput{KeyId: k.KeyId})
-	want(t, err, "KMSInvalidStateException: ")
+	garrisontest.Want(t, err, "KMSInvalidStateException: ")
 	eventually(t, func() bool { return state(two) == "PENDING_MULTI_REGION_IMPORT_AND_ROTATION PENDING_IMPORT" })
 	importMaterial(t, two, wrapped(t, two, k, next))
 	eventually(t, func() bool { return state(one) == "PENDING_ROTATION IMPORTED" })
@@ -278,7 +278,7 @@ func TestMultiRegionConditions(t *testing.T) {
 		`{"Effect":"Deny","Action":"kms:CreateKey","Resource":"*","Condition":{"StringEquals":{"aws:RequestedRegion":"ap-southeast-2"}}}]}`)
 	k := createMulti(t, one)
 	_, err := ann.ReplicateKey(t.Context(), &kms.ReplicateKeyInput{KeyId: k.KeyId, ReplicaRegion: aws.String(third)})
-	want(t, err, "AccessDeniedException: ")
+	garrisontest.Want(t, err, "AccessDeniedException: ")
 	replicate(t, ann, k, two)
 	_ = three
 	if got := slices.Collect(strings.SplitSeq(kin(t, one, k), " ")); len(got) != 3 {

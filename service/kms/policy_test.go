@@ -7,6 +7,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/garrison-cloud/garrison/internal/garrisontest"
 )
 
 // keyPolicy is a policy of one statement that allows an action, after one that
@@ -43,13 +45,13 @@ func TestKeyPolicyIsKept(t *testing.T) {
 		t.Errorf("policy = %v, %v; want it as it was put", out, err)
 	}
 	_, err = c.GetKeyPolicy(t.Context(), &kms.GetKeyPolicyInput{KeyId: k.KeyId, PolicyName: aws.String("second")})
-	want(t, err, "NotFoundException: No such policy exists")
+	garrisontest.Want(t, err, "NotFoundException: No such policy exists")
 	list, err := c.ListKeyPolicies(t.Context(), &kms.ListKeyPoliciesInput{KeyId: k.KeyId})
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, err = c.ListKeyPolicies(t.Context(), &kms.ListKeyPoliciesInput{KeyId: k.KeyId, Marker: aws.String("made-up")})
-	want(t, err, "InvalidMarkerException: Could not deserialize marker made-up")
+	garrisontest.Want(t, err, "InvalidMarkerException: Could not deserialize marker made-up")
 	if diff := cmp.Diff([]string{"default"}, list.PolicyNames); diff != "" || list.Truncated {
 		t.Errorf("policies: %s, truncated %v", diff, list.Truncated)
 	}
@@ -76,13 +78,13 @@ func TestPutKeyPolicyErrors(t *testing.T) {
 			in.PolicyName = &tt.policyName
 		}
 		_, err := c.PutKeyPolicy(t.Context(), in)
-		if got := fault(err); tt.want == "" && got != "" || !strings.HasPrefix(got, tt.want) {
+		if got := garrisontest.Fault(err); tt.want == "" && got != "" || !strings.HasPrefix(got, tt.want) {
 			t.Errorf("%s: error = %q, want %q", tt.name, got, tt.want)
 		}
 	}
 	// The last one was accepted, and is obeyed: the account is out.
 	_, err := c.DescribeKey(t.Context(), &kms.DescribeKeyInput{KeyId: k.KeyId})
-	want(t, err, "AccessDeniedException: User: arn:aws:iam::"+account+":root is not authorized to perform: kms:DescribeKey on resource: "+*k.Arn+" because no resource-based policy allows the kms:DescribeKey action")
+	garrisontest.Want(t, err, "AccessDeniedException: User: arn:aws:iam::"+account+":root is not authorized to perform: kms:DescribeKey on resource: "+*k.Arn+" because no resource-based policy allows the kms:DescribeKey action")
 }
 
 // TestLockoutCheckKnowsTheCaller puts policies that let only their author back in.
@@ -99,7 +101,7 @@ func TestLockoutCheckKnowsTheCaller(t *testing.T) {
 		`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"` + arn + `"},"Action":"kms:*","Resource":"*"}}`:                                                                "",
 	} {
 		_, err := c.PutKeyPolicy(t.Context(), &kms.PutKeyPolicyInput{KeyId: k.KeyId, Policy: &policy})
-		want(t, err, wanted)
+		garrisontest.Want(t, err, wanted)
 	}
 }
 
@@ -118,16 +120,16 @@ func TestKeyPolicyIsTheRootOfTrust(t *testing.T) {
 		return "AccessDeniedException: User: arn:aws:iam::" + account + ":user/" + name +
 			" is not authorized to perform: kms:Encrypt on resource: " + *k.Arn + " because " + because
 	}
-	want(t, call(may), "")
-	want(t, call(named), refusal("named", "no identity-based policy allows the kms:Encrypt action"))
+	garrisontest.Want(t, call(may), "")
+	garrisontest.Want(t, call(named), refusal("named", "no identity-based policy allows the kms:Encrypt action"))
 
 	putPolicy(t, root, k, keyPolicy(`{"AWS":"arn:aws:iam::`+account+`:user/named"}`, "kms:Encrypt", ""))
-	want(t, call(may), refusal("may", "no resource-based policy allows the kms:Encrypt action"))
-	want(t, call(named), "")
+	garrisontest.Want(t, call(may), refusal("may", "no resource-based policy allows the kms:Encrypt action"))
+	garrisontest.Want(t, call(named), "")
 
 	putPolicy(t, root, k, `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"`+account+`"},"Action":"kms:*","Resource":"*"},`+
 		`{"Effect":"Deny","Principal":{"AWS":"arn:aws:iam::`+account+`:user/may"},"Action":"kms:Encrypt","Resource":"*"}]}`)
-	want(t, call(may), strings.TrimSuffix(refusal("may", ""), "because ")+"with an explicit deny in a resource-based policy")
+	garrisontest.Want(t, call(may), strings.TrimSuffix(refusal("may", ""), "because ")+"with an explicit deny in a resource-based policy")
 }
 
 // TestCrossAccountUse needs both accounts to say yes, and takes ARNs only.
@@ -144,17 +146,17 @@ func TestCrossAccountUse(t *testing.T) {
 	}
 	hidden := " because the resource does not exist in this Region, no resource-based policies allow access, or a resource-based policy explicitly denies access"
 	denied := "AccessDeniedException: User: arn:aws:iam::" + other + ":user/guest is not authorized to perform: kms:"
-	want(t, call(foreign, *k.Arn), denied+"Encrypt on resource: "+*k.Arn+hidden)
-	want(t, call(foreign, keyARN(nobody)), denied+"Encrypt on resource: "+keyARN(nobody)+hidden)
+	garrisontest.Want(t, call(foreign, *k.Arn), denied+"Encrypt on resource: "+*k.Arn+hidden)
+	garrisontest.Want(t, call(foreign, keyARN(nobody)), denied+"Encrypt on resource: "+keyARN(nobody)+hidden)
 	blob := encrypt(t, root, &kms.EncryptInput{KeyId: k.KeyId, Plaintext: []byte("x")})
 	_, err := foreign.Decrypt(t.Context(), &kms.DecryptInput{CiphertextBlob: blob})
-	want(t, err, denied+"Decrypt on the resource associated with this ciphertext"+hidden)
+	garrisontest.Want(t, err, denied+"Decrypt on the resource associated with this ciphertext"+hidden)
 
 	putPolicy(t, root, k, keyPolicy(`{"AWS":"`+other+`"}`, "kms:*", ""))
-	want(t, call(foreign, *k.Arn), "")
-	want(t, call(foreign, aliasARN("alias/shared")), "")
-	want(t, call(foreign, "alias/shared"), "NotFoundException: Alias arn:aws:kms:"+region+":"+other+":alias/shared is not found.")
-	want(t, call(powerless, *k.Arn), "AccessDeniedException: ")
+	garrisontest.Want(t, call(foreign, *k.Arn), "")
+	garrisontest.Want(t, call(foreign, aliasARN("alias/shared")), "")
+	garrisontest.Want(t, call(foreign, "alias/shared"), "NotFoundException: Alias arn:aws:kms:"+region+":"+other+":alias/shared is not found.")
+	garrisontest.Want(t, call(powerless, *k.Arn), "AccessDeniedException: ")
 	_, err = foreign.Decrypt(t.Context(), &kms.DecryptInput{CiphertextBlob: blob})
-	want(t, err, "")
+	garrisontest.Want(t, err, "")
 }

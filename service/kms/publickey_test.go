@@ -13,6 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/garrison-cloud/garrison/internal/garrisontest"
 )
 
 func TestGetPublicKey(t *testing.T) {
@@ -40,10 +42,10 @@ func TestGetPublicKey(t *testing.T) {
 	}
 	symmetric := createKey(t, c)
 	_, err := c.GetPublicKey(t.Context(), &kms.GetPublicKeyInput{KeyId: symmetric.KeyId})
-	want(t, err, "UnsupportedOperationException: "+*symmetric.Arn+" key spec is SYMMETRIC_DEFAULT which is not valid for GetPublicKey.")
+	garrisontest.Want(t, err, "UnsupportedOperationException: "+*symmetric.Arn+" key spec is SYMMETRIC_DEFAULT which is not valid for GetPublicKey.")
 	mac := createSpec(t, c, "HMAC_256", "GENERATE_VERIFY_MAC")
 	_, err = c.GetPublicKey(t.Context(), &kms.GetPublicKeyInput{KeyId: mac.KeyId})
-	want(t, err, "UnsupportedOperationException: ")
+	garrisontest.Want(t, err, "UnsupportedOperationException: ")
 }
 
 // TestDeriveSharedSecret agrees with a party that holds its key itself.
@@ -77,7 +79,7 @@ func TestDeriveSharedSecret(t *testing.T) {
 	}
 	in.DryRun = aws.Bool(true)
 	_, err = c.DeriveSharedSecret(t.Context(), in)
-	want(t, err, "DryRunOperationException: ")
+	garrisontest.Want(t, err, "DryRunOperationException: ")
 
 	another, err := ecdh.P384().GenerateKey(rand.Reader)
 	if err != nil {
@@ -88,8 +90,8 @@ func TestDeriveSharedSecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = c.DeriveSharedSecret(t.Context(), in)
-	want(t, err, "ValidationException: ")
+	garrisontest.Want(t, err, "ValidationException: ")
 	signing := createSpec(t, c, "ECC_NIST_P256", "SIGN_VERIFY")
 	_, err = c.DeriveSharedSecret(t.Context(), &kms.DeriveSharedSecretInput{KeyId: signing.KeyId, KeyAgreementAlgorithm: "ECDH", PublicKey: der})
-	want(t, err, "InvalidKeyUsageException: "+*signing.Arn+" key usage is SIGN_VERIFY which is not valid for DeriveSharedSecret.")
+	garrisontest.Want(t, err, "InvalidKeyUsageException: "+*signing.Arn+" key usage is SIGN_VERIFY which is not valid for DeriveSharedSecret.")
 }

@@ -23,7 +23,7 @@ func TestQuotas(t *testing.T) {
 		k = createKey(t, c)
 	}
 	_, err := c.CreateKey(t.Context(), &kms.CreateKeyInput{})
-	want(t, err, throttled)
+	garrisontest.Want(t, err, throttled)
 	// Neither another operation nor another account is concerned.
 	encrypt(t, c, &kms.EncryptInput{KeyId: k.KeyId, Plaintext: []byte("x")})
 	createKey(t, foreign)
@@ -34,11 +34,11 @@ func TestQuotas(t *testing.T) {
 		_, err := c.GenerateDataKeyPair(t.Context(), &kms.GenerateDataKeyPairInput{KeyId: k.KeyId, KeyPairSpec: spec})
 		return err
 	}
-	want(t, pair("RSA_2048"), "")
-	want(t, pair("RSA_2048"), throttled)
-	want(t, pair("ECC_NIST_P256"), "")
+	garrisontest.Want(t, pair("RSA_2048"), "")
+	garrisontest.Want(t, pair("RSA_2048"), throttled)
+	garrisontest.Want(t, pair("ECC_NIST_P256"), "")
 	s.Clock.Advance(time.Second)
-	want(t, pair("RSA_2048"), "")
+	garrisontest.Want(t, pair("RSA_2048"), "")
 }
 
 // TestQuotasAreOff makes more keys in an instant than AWS allows.

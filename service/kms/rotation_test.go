@@ -99,7 +99,7 @@ func TestRotateOnDemandLimit(t *testing.T) {
 		rotateNow(t, c, k)
 	}
 	_, err := c.RotateKeyOnDemand(t.Context(), &kms.RotateKeyOnDemandInput{KeyId: k.KeyId})
-	want(t, err, "LimitExceededException: ")
+	garrisontest.Want(t, err, "LimitExceededException: ")
 	var all []types.RotationsListEntry
 	p := kms.NewListKeyRotationsPaginator(c, &kms.ListKeyRotationsInput{KeyId: k.KeyId, Limit: aws.Int32(10)})
 	for p.HasMorePages() {
@@ -145,7 +145,7 @@ func TestAutomaticRotation(t *testing.T) {
 		t.Errorf("next rotation = %v, want %v", got, begin.Add(270*day))
 	}
 	_, err := c.DisableKeyRotation(t.Context(), &kms.DisableKeyRotationInput{KeyId: k.KeyId})
-	want(t, err, "")
+	garrisontest.Want(t, err, "")
 	s.Clock.Advance(90 * day)
 	if got := rotationStatus(t, c, k); got.KeyRotationEnabled || got.NextRotationDate != nil {
 		t.Errorf("status once disabled = %+v, want none", got)
@@ -189,13 +189,13 @@ func TestRotationRefused(t *testing.T) {
 	outside := create(t, c, &kms.CreateKeyInput{Origin: "EXTERNAL"})
 	for _, k := range []*types.KeyMetadata{rsa, mac, outside} {
 		_, err := c.EnableKeyRotation(t.Context(), &kms.EnableKeyRotationInput{KeyId: k.KeyId})
-		want(t, err, "UnsupportedOperationException: "+*k.Arn)
+		garrisontest.Want(t, err, "UnsupportedOperationException: "+*k.Arn)
 		_, err = c.DisableKeyRotation(t.Context(), &kms.DisableKeyRotationInput{KeyId: k.KeyId})
-		want(t, err, "UnsupportedOperationException: "+*k.Arn)
+		garrisontest.Want(t, err, "UnsupportedOperationException: "+*k.Arn)
 	}
 	for _, k := range []*types.KeyMetadata{rsa, mac} {
 		_, err := c.RotateKeyOnDemand(t.Context(), &kms.RotateKeyOnDemandInput{KeyId: k.KeyId})
-		want(t, err, "UnsupportedOperationException: "+*k.Arn)
+		garrisontest.Want(t, err, "UnsupportedOperationException: "+*k.Arn)
 		if got := rotationStatus(t, c, k); got.KeyRotationEnabled {
 			t.Errorf("status of a key that cannot be rotated = %+v", got)
 		}
@@ -203,15 +203,15 @@ func TestRotationRefused(t *testing.T) {
 	k := createKey(t, c)
 	for _, days := range []int32{89, 2561} {
 		_, err := c.EnableKeyRotation(t.Context(), &kms.EnableKeyRotationInput{KeyId: k.KeyId, RotationPeriodInDays: &days})
-		want(t, err, "ValidationException: 1 validation error detected: Value '")
+		garrisontest.Want(t, err, "ValidationException: 1 validation error detected: Value '")
 	}
 	policy := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"kms:*","Resource":"*"},{"Effect":"Deny","Action":"kms:EnableKeyRotation",` +
 		`"Resource":"*","Condition":{"NumericGreaterThan":{"kms:RotationPeriodInDays":"180"}}}]}`
 	ann := user(t, s, "ann", policy)
 	_, err := ann.EnableKeyRotation(t.Context(), &kms.EnableKeyRotationInput{KeyId: k.KeyId})
-	want(t, err, "AccessDeniedException: ")
+	garrisontest.Want(t, err, "AccessDeniedException: ")
 	_, err = ann.EnableKeyRotation(t.Context(), &kms.EnableKeyRotationInput{KeyId: k.KeyId, RotationPeriodInDays: aws.Int32(180)})
-	want(t, err, "")
+	garrisontest.Want(t, err, "")
 }
 
 // TestManagedKeyRotates sees a service's key turn after a year.

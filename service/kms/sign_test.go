@@ -14,6 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
+
+	"github.com/garrison-cloud/garrison/internal/garrisontest"
 )
 
 var hashes = map[string]crypto.Hash{"256": crypto.SHA256, "384": crypto.SHA384, "512": crypto.SHA512}
@@ -64,7 +66,7 @@ func verifies(t *testing.T, c *kms.Client, in *kms.VerifyInput) {
 	in.Signature = bytes.Clone(in.Signature)
 	in.Signature[len(in.Signature)-1] ^= 1
 	_, err = c.Verify(t.Context(), in)
-	if got := fault(err); got != "KMSInvalidSignatureException: " {
+	if got := garrisontest.Fault(err); got != "KMSInvalidSignatureException: " {
 		t.Errorf("verify a changed %s: %q", in.SigningAlgorithm, got)
 	}
 }
@@ -120,7 +122,7 @@ func TestSignErrors(t *testing.T) {
 		{"dry run", "DryRunOperationException: ", kms.SignInput{KeyId: k.KeyId, Message: x, SigningAlgorithm: "ECDSA_SHA_256", DryRun: aws.Bool(true)}},
 	} {
 		_, err := c.Sign(t.Context(), &tt.in)
-		if got := fault(err); !strings.HasPrefix(got, tt.want) {
+		if got := garrisontest.Fault(err); !strings.HasPrefix(got, tt.want) {
 			t.Errorf("%s: error = %q, want %q", tt.name, got, tt.want)
 		}
 		verify := &kms.VerifyInput{
@@ -132,7 +134,7 @@ func TestSignErrors(t *testing.T) {
 			wanted = "KMSInvalidSignatureException: "
 		}
 		_, err = c.Verify(t.Context(), verify)
-		if got := fault(err); !strings.HasPrefix(got, wanted) {
+		if got := garrisontest.Fault(err); !strings.HasPrefix(got, wanted) {
 			t.Errorf("verify, %s: error = %q, want %q", tt.name, got, wanted)
 		}
 	}
@@ -156,9 +158,9 @@ func TestMacs(t *testing.T) {
 			t.Errorf("%s: verify: %v, %v", spec, ok, err)
 		}
 		_, err = verify([]byte("n"), out.Mac)
-		want(t, err, "KMSInvalidMacException: ")
+		garrisontest.Want(t, err, "KMSInvalidMacException: ")
 		_, err = verify([]byte("m"), out.Mac[:size-1])
-		want(t, err, "KMSInvalidMacException: ")
+		garrisontest.Want(t, err, "KMSInvalidMacException: ")
 	}
 }
 
@@ -176,7 +178,7 @@ func TestMacErrors(t *testing.T) {
 	} {
 		tt.in.Message = []byte("m")
 		_, err := c.GenerateMac(t.Context(), &tt.in)
-		if got := fault(err); !strings.HasPrefix(got, tt.want) {
+		if got := garrisontest.Fault(err); !strings.HasPrefix(got, tt.want) {
 			t.Errorf("%s: error = %q, want %q", tt.name, got, tt.want)
 		}
 	}

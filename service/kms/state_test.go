@@ -152,10 +152,10 @@ func (f *fixture) enter(t *testing.T, state types.KeyState, k kind) {
 		schedule(t, f.c, f.key, 7)
 	case types.KeyStatePendingImport:
 		if k.filled {
-			want(t, stateCalls["DeleteImportedKeyMaterial"](t.Context(), f), "")
+			garrisontest.Want(t, stateCalls["DeleteImportedKeyMaterial"](t.Context(), f), "")
 		}
 	case types.KeyStateUpdating:
-		want(t, stateCalls["UpdatePrimaryRegion"](t.Context(), f), "")
+		garrisontest.Want(t, stateCalls["UpdatePrimaryRegion"](t.Context(), f), "")
 	}
 }
 
@@ -172,7 +172,7 @@ func (f *fixture) answers(t *testing.T, operation string, state types.KeyState, 
 	t.Helper()
 	f.checkState(t, state)
 	wanted := strings.ReplaceAll(cell, "ARN", *f.key.Arn)
-	if got := fault(stateCalls[operation](t.Context(), f)); got != wanted {
+	if got := garrisontest.Fault(stateCalls[operation](t.Context(), f)); got != wanted {
 		t.Errorf("%s of a key that is %s: %q, want %q", operation, state, got, wanted)
 	}
 }
@@ -257,7 +257,7 @@ func TestEnableKeyBringsBack(t *testing.T) {
 	blob := encrypt(t, c, &kms.EncryptInput{KeyId: k.KeyId, Plaintext: []byte("kept")})
 	disable(t, c, k)
 	_, err := c.EnableKey(t.Context(), &kms.EnableKeyInput{KeyId: k.KeyId})
-	want(t, err, "")
+	garrisontest.Want(t, err, "")
 	out, err := c.Decrypt(t.Context(), &kms.DecryptInput{CiphertextBlob: blob})
 	if err != nil || string(out.Plaintext) != "kept" {
 		t.Errorf("decrypted %v, %v", out, err)

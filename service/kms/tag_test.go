@@ -7,6 +7,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/garrison-cloud/garrison/internal/garrisontest"
 )
 
 // tagsOf reads a key's tags page by page.
@@ -33,15 +35,15 @@ func TestTagLife(t *testing.T) {
 	_, c := start(t)
 	k := create(t, c, &kms.CreateKeyInput{Tags: []types.Tag{tag("team", "a"), tag("cost", "")}})
 	_, err := c.TagResource(t.Context(), &kms.TagResourceInput{KeyId: k.Arn, Tags: []types.Tag{tag("team", "b"), tag("Team", "c")}})
-	want(t, err, "")
+	garrisontest.Want(t, err, "")
 	_, err = c.UntagResource(t.Context(), &kms.UntagResourceInput{KeyId: k.KeyId, TagKeys: []string{"cost", "never there"}})
-	want(t, err, "")
+	garrisontest.Want(t, err, "")
 	if diff := cmp.Diff(map[string]string{"team": "b", "Team": "c"}, tagsOf(t, c, k, 1)); diff != "" {
 		t.Errorf("tags (-want +got):\n%s", diff)
 	}
 	untagged := createKey(t, c)
 	_, err = c.UntagResource(t.Context(), &kms.UntagResourceInput{KeyId: untagged.KeyId, TagKeys: []string{"team"}})
-	want(t, err, "")
+	garrisontest.Want(t, err, "")
 }
 
 func TestTagErrors(t *testing.T) {
@@ -59,7 +61,7 @@ func TestTagErrors(t *testing.T) {
 		{"a new value", "", []types.Tag{tag("tag-000", "w")}},
 	} {
 		_, err := c.TagResource(t.Context(), &kms.TagResourceInput{KeyId: k.KeyId, Tags: tt.tags})
-		if got := fault(err); tt.want == "" && got != "" || len(got) < len(tt.want) || got[:len(tt.want)] != tt.want {
+		if got := garrisontest.Fault(err); tt.want == "" && got != "" || len(got) < len(tt.want) || got[:len(tt.want)] != tt.want {
 			t.Errorf("%s: error = %q, want %q", tt.name, got, tt.want)
 		}
 	}
@@ -67,9 +69,9 @@ func TestTagErrors(t *testing.T) {
 		t.Errorf("%d tags, tag-000 = %q; want 50 and w", len(got), got["tag-000"])
 	}
 	_, err := c.ListResourceTags(t.Context(), &kms.ListResourceTagsInput{KeyId: k.KeyId, Marker: aws.String("made-up")})
-	want(t, err, "InvalidMarkerException: Could not deserialize marker made-up")
+	garrisontest.Want(t, err, "InvalidMarkerException: Could not deserialize marker made-up")
 	_, err = c.ListResourceTags(t.Context(), &kms.ListResourceTagsInput{KeyId: k.KeyId, Limit: aws.Int32(51)})
-	want(t, err, "ValidationException: 1 validation error detected: Value '51' at 'limit'")
+	garrisontest.Want(t, err, "ValidationException: 1 validation error detected: Value '51' at 'limit'")
 }
 
 // TestTagsDecide lets principals in by the key's tags, and only with tags of
@@ -89,30 +91,30 @@ func TestTagsDecide(t *testing.T) {
 		_, err := c.Encrypt(t.Context(), &kms.EncryptInput{KeyId: k.KeyId, Plaintext: []byte("x")})
 		return err
 	}
-	want(t, use(mine), "")
-	want(t, use(yours), "AccessDeniedException: ")
+	garrisontest.Want(t, use(mine), "")
+	garrisontest.Want(t, use(yours), "AccessDeniedException: ")
 	fresh := func(list ...types.Tag) error {
 		_, err := c.CreateKey(t.Context(), &kms.CreateKeyInput{Tags: list})
 		return err
 	}
-	want(t, fresh(), "")
-	want(t, fresh(tag("team", "red"), tag("env", "test")), "")
-	want(t, fresh(tag("team", "blue")), "AccessDeniedException: User: arn:aws:iam::"+account+":user/red is not authorized to perform: kms:TagResource")
-	want(t, fresh(tag("team", "red"), tag("cost", "1")), "AccessDeniedException: ")
+	garrisontest.Want(t, fresh(), "")
+	garrisontest.Want(t, fresh(tag("team", "red"), tag("env", "test")), "")
+	garrisontest.Want(t, fresh(tag("team", "blue")), "AccessDeniedException: User: arn:aws:iam::"+account+":user/red is not authorized to perform: kms:TagResource")
+	garrisontest.Want(t, fresh(tag("team", "red"), tag("cost", "1")), "AccessDeniedException: ")
 	change := func(list ...types.Tag) error {
 		_, err := c.TagResource(t.Context(), &kms.TagResourceInput{KeyId: mine.KeyId, Tags: list})
 		return err
 	}
-	want(t, change(tag("team", "red")), "")
-	want(t, change(tag("team", "blue")), "AccessDeniedException: ")
+	garrisontest.Want(t, change(tag("team", "red")), "")
+	garrisontest.Want(t, change(tag("team", "blue")), "AccessDeniedException: ")
 	untag := func(names ...string) error {
 		_, err := c.UntagResource(t.Context(), &kms.UntagResourceInput{KeyId: mine.KeyId, TagKeys: names})
 		return err
 	}
-	want(t, untag("env"), "")
-	want(t, untag("env", "team"), "AccessDeniedException: ")
+	garrisontest.Want(t, untag("env"), "")
+	garrisontest.Want(t, untag("env", "team"), "AccessDeniedException: ")
 	// Retagging takes effect at the next call.
 	_, err := root.TagResource(t.Context(), &kms.TagResourceInput{KeyId: mine.KeyId, Tags: []types.Tag{tag("team", "blue")}})
-	want(t, err, "")
-	want(t, use(mine), "AccessDeniedException: ")
+	garrisontest.Want(t, err, "")
+	garrisontest.Want(t, use(mine), "AccessDeniedException: ")
 }

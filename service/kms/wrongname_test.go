@@ -9,6 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
+
+	"github.com/garrison-cloud/garrison/internal/garrisontest"
 )
 
 // A naming is how an operation takes keys' names.
@@ -87,7 +89,7 @@ func TestWrongNames(t *testing.T) {
 				wanted = tt.want[ownKey]
 			}
 			wanted = strings.ReplaceAll(wanted, "GIVEN", tt.given)
-			if got := fault(attempt(t.Context(), f)); !strings.HasPrefix(got, wanted) {
+			if got := garrisontest.Fault(attempt(t.Context(), f)); !strings.HasPrefix(got, wanted) {
 				t.Errorf("%s of %s: %q, want %q", name, tt.given, got, wanted)
 			}
 		}

@@ -8,6 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"github.com/garrison-cloud/garrison/internal/garrisontest"
 )
 
 // TestCreateRefused goes through what no function may be.
@@ -49,13 +51,13 @@ func TestCreateRefused(t *testing.T) {
 		in := r.python(t, "new", "x = 1")
 		tt.set(in)
 		_, err := r.c.CreateFunction(t.Context(), in)
-		if got := fault(err); !strings.HasPrefix(got, tt.want) {
+		if got := garrisontest.Fault(err); !strings.HasPrefix(got, tt.want) {
 			t.Errorf("%s: error = %q, want %q", tt.name, got, tt.want)
 		}
 	}
 	ann := lambda.NewFromConfig(r.User(t, "ann", allowing("lambda:*")))
 	_, err := ann.CreateFunction(t.Context(), r.python(t, "new", "x = 1"))
-	want(t, err, "AccessDeniedException: User: arn:aws:iam::111122223333:user/ann is not authorized to perform: iam:PassRole on resource: "+r.role)
+	garrisontest.Want(t, err, "AccessDeniedException: User: arn:aws:iam::111122223333:user/ann is not authorized to perform: iam:PassRole on resource: "+r.role)
 }
 
 // TestVersions publishes versions, and leads aliases to them.
@@ -85,22 +87,22 @@ func TestVersions(t *testing.T) {
 	publish("1")
 	publish("1") // nothing has changed
 	up, err := r.c.UpdateFunctionCode(t.Context(), &lambda.UpdateFunctionCodeInput{FunctionName: name, ZipFile: pack(t, "f.py", "def handler(e, c): return [2, c.function_version]")})
-	want(t, err, "")
+	garrisontest.Want(t, err, "")
 	_, err = r.c.UpdateFunctionCode(t.Context(), &lambda.UpdateFunctionCodeInput{FunctionName: name, ZipFile: pack(t, "f.py", "x"), RevisionId: aws.String("old")})
-	want(t, err, "PreconditionFailedException: The Revision Id provided does not match the latest Revision Id.")
+	garrisontest.Want(t, err, "PreconditionFailedException: The Revision Id provided does not match the latest Revision Id.")
 	answer("", `[2, "$LATEST"]`)
 	answer("1", `[1, "1"]`)
 	publish("2")
 	_, err = r.c.CreateAlias(t.Context(), &lambda.CreateAliasInput{FunctionName: name, Name: aws.String("live"), FunctionVersion: aws.String("1")})
-	want(t, err, "")
+	garrisontest.Want(t, err, "")
 	answer("live", `[1, "1"]`)
 	_, err = r.c.UpdateAlias(t.Context(), &lambda.UpdateAliasInput{FunctionName: name, Name: aws.String("live"), RoutingConfig: &types.AliasRoutingConfiguration{AdditionalVersionWeights: map[string]float64{"2": 1}}})
-	want(t, err, "")
+	garrisontest.Want(t, err, "")
 	answer("live", `[2, "2"]`)
 	_, err = r.c.DeleteFunction(t.Context(), &lambda.DeleteFunctionInput{FunctionName: name, Qualifier: aws.String("2")})
-	want(t, err, "ResourceConflictException: Cannot delete version because it's referenced by alias: [live]")
+	garrisontest.Want(t, err, "ResourceConflictException: Cannot delete version because it's referenced by alias: [live]")
 	_, err = r.c.CreateAlias(t.Context(), &lambda.CreateAliasInput{FunctionName: name, Name: aws.String("x"), FunctionVersion: aws.String("9")})
-	want(t, err, "ResourceNotFoundException: Function not found: arn:aws:lambda:us-east-1:111122223333:function:f:9")
+	garrisontest.Want(t, err, "ResourceNotFoundException: Function not found: arn:aws:lambda:us-east-1:111122223333:function:f:9")
 	list, err := r.c.ListVersionsByFunction(t.Context(), &lambda.ListVersionsByFunctionInput{FunctionName: name, MaxItems: aws.Int32(2)})
 	if err != nil || len(list.Versions) != 2 || *list.Versions[0].Version != "$LATEST" || list.NextMarker == nil || *list.Versions[0].CodeSha256 != *up.CodeSha256 {
 		t.Errorf("versions = %+v, %v", list, err)
@@ -110,9 +112,9 @@ func TestVersions(t *testing.T) {
 		t.Errorf("versions = %+v, %v", list, err)
 	}
 	_, err = r.c.DeleteFunction(t.Context(), &lambda.DeleteFunctionInput{FunctionName: name})
-	want(t, err, "")
+	garrisontest.Want(t, err, "")
 	_, err = r.c.GetAlias(t.Context(), &lambda.GetAliasInput{FunctionName: name, Name: aws.String("live")})
-	want(t, err, "ResourceNotFoundException: Function not found: arn:aws:lambda:us-east-1:111122223333:function:f")
+	garrisontest.Want(t, err, "ResourceNotFoundException: Function not found: arn:aws:lambda:us-east-1:111122223333:function:f")
 }
 
 // TestPermission lets another account in, and out again.
@@ -124,36 +126,36 @@ func TestPermission(t *testing.T) {
 	invoke := func(prefix string) {
 		t.Helper()
 		_, err := bob.Invoke(t.Context(), &lambda.InvokeInput{FunctionName: made.FunctionArn})
-		want(t, err, prefix)
+		garrisontest.Want(t, err, prefix)
 	}
 	const denied = "AccessDeniedException: User: arn:aws:iam::444455556666:user/bob is not authorized to perform: lambda:InvokeFunction on resource: arn:aws:lambda:us-east-1:111122223333:function:f because no resource-based policy allows the lambda:InvokeFunction action"
 	invoke(denied)
 	in := &lambda.AddPermissionInput{FunctionName: aws.String("f"), StatementId: aws.String("s1"), Action: aws.String("lambda:InvokeFunction"), Principal: aws.String(other)}
 	out, err := r.c.AddPermission(t.Context(), in)
-	want(t, err, "")
+	garrisontest.Want(t, err, "")
 	if got := `{"Sid":"s1","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::444455556666:root"},"Action":"lambda:InvokeFunction","Resource":"arn:aws:lambda:us-east-1:111122223333:function:f"}`; *out.Statement != got {
 		t.Errorf("statement = %s", *out.Statement)
 	}
 	invoke("")
 	_, err = r.c.AddPermission(t.Context(), in)
-	want(t, err, "ResourceConflictException: The statement id (s1) provided already exists.")
+	garrisontest.Want(t, err, "ResourceConflictException: The statement id (s1) provided already exists.")
 	in.StatementId, in.Principal = aws.String("s2"), aws.String("nobody")
 	_, err = r.c.AddPermission(t.Context(), in)
-	want(t, err, "InvalidParameterValueException: The provided principal was invalid.")
+	garrisontest.Want(t, err, "InvalidParameterValueException: The provided principal was invalid.")
 	in.Principal, in.SourceArn, in.SourceAccount = aws.String("events.amazonaws.com"), aws.String("arn:aws:events:us-east-1:111122223333:rule/x"), aws.String(account)
 	_, err = r.c.AddPermission(t.Context(), in)
-	want(t, err, "")
+	garrisontest.Want(t, err, "")
 	p, err := r.c.GetPolicy(t.Context(), &lambda.GetPolicyInput{FunctionName: aws.String("f")})
 	if err != nil || !strings.Contains(*p.Policy, `"Condition":{"ArnLike":{"AWS:SourceArn":"arn:aws:events:us-east-1:111122223333:rule/x"},"StringEquals":{"AWS:SourceAccount":"111122223333"}}`) {
 		t.Errorf("policy = %+v, %v", p, err)
 	}
 	_, err = r.c.RemovePermission(t.Context(), &lambda.RemovePermissionInput{FunctionName: aws.String("f"), StatementId: aws.String("s1"), RevisionId: p.RevisionId})
-	want(t, err, "")
+	garrisontest.Want(t, err, "")
 	invoke(denied)
 	_, err = bob.Invoke(t.Context(), &lambda.InvokeInput{FunctionName: aws.String("arn:aws:lambda:us-east-1:111122223333:function:nothing")})
-	want(t, err, "AccessDeniedException: ")
+	garrisontest.Want(t, err, "AccessDeniedException: ")
 	_, err = r.c.Invoke(t.Context(), &lambda.InvokeInput{FunctionName: aws.String("nothing")})
-	want(t, err, "ResourceNotFoundException: Function not found: arn:aws:lambda:us-east-1:111122223333:function:nothing")
+	garrisontest.Want(t, err, "ResourceNotFoundException: Function not found: arn:aws:lambda:us-east-1:111122223333:function:nothing")
 }
 
 // TestEnvironment seals variables by a customer's key, which decides from then on.
@@ -172,7 +174,7 @@ func TestEnvironment(t *testing.T) {
 		t.Errorf("answer = %s", out.Payload)
 	}
 	up, err := r.c.UpdateFunctionConfiguration(t.Context(), &lambda.UpdateFunctionConfigurationInput{FunctionName: aws.String("f"), KMSKeyArn: key.KeyMetadata.Arn, Timeout: aws.Int32(5)})
-	want(t, err, "")
+	garrisontest.Want(t, err, "")
 	if up.Environment == nil || up.Environment.Variables["OWN"] != "secret" || *up.Timeout != 5 {
 		t.Errorf("configuration = %+v", up)
 	}
@@ -185,18 +187,18 @@ func TestEnvironment(t *testing.T) {
 		t.Errorf("who may not use the key sees %+v, %v", seen.Environment, err)
 	}
 	_, err = keys.DisableKey(t.Context(), &kms.DisableKeyInput{KeyId: key.KeyMetadata.KeyId})
-	want(t, err, "")
+	garrisontest.Want(t, err, "")
 	if out := r.invoke(t, "f", `{}`); string(out.Payload) != `"secret"` { // warm: it has its variables
 		t.Errorf("answer = %s", out.Payload)
 	}
 	_, err = r.c.UpdateFunctionConfiguration(t.Context(), &lambda.UpdateFunctionConfigurationInput{FunctionName: aws.String("f"), Timeout: aws.Int32(6)})
-	want(t, err, "")
+	garrisontest.Want(t, err, "")
 	_, err = r.c.Invoke(t.Context(), &lambda.InvokeInput{FunctionName: aws.String("f")})
-	want(t, err, "KMSDisabledException: Lambda was unable to decrypt the environment variables because the KMS key used is disabled.")
+	garrisontest.Want(t, err, "KMSDisabledException: Lambda was unable to decrypt the environment variables because the KMS key used is disabled.")
 	in = r.python(t, "g", "x = 1")
 	in.Environment, in.KMSKeyArn = &types.Environment{Variables: map[string]string{"OWN": "secret"}}, key.KeyMetadata.Arn
 	_, err = r.c.CreateFunction(t.Context(), in)
-	want(t, err, "InvalidParameterValueException: Lambda was unable to configure access to your environment variables because the KMS key is invalid for CreateGrant.")
+	garrisontest.Want(t, err, "InvalidParameterValueException: Lambda was unable to configure access to your environment variables because the KMS key is invalid for CreateGrant.")
 }
 
 // TestTagsAndLists looks at functions from all sides.
@@ -208,18 +210,18 @@ func TestTagsAndLists(t *testing.T) {
 	made := r.create(t, in)
 	r.create(t, r.python(t, "g", "x = 2"))
 	_, err := r.c.TagResource(t.Context(), &lambda.TagResourceInput{Resource: made.FunctionArn, Tags: map[string]string{"env": "prod"}})
-	want(t, err, "")
+	garrisontest.Want(t, err, "")
 	_, err = r.c.UntagResource(t.Context(), &lambda.UntagResourceInput{Resource: made.FunctionArn, TagKeys: []string{"team"}})
-	want(t, err, "")
+	garrisontest.Want(t, err, "")
 	got, err := r.c.GetFunction(t.Context(), &lambda.GetFunctionInput{FunctionName: aws.String(account + ":function:f")})
 	if err != nil || len(got.Tags) != 1 || got.Tags["env"] != "prod" || *got.Configuration.FunctionName != "f" || *got.Configuration.CodeSha256 != *made.CodeSha256 {
 		t.Errorf("function = %+v, %v", got, err)
 	}
 	byTag := lambda.NewFromConfig(r.User(t, "ann", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"lambda:GetFunctionConfiguration","Resource":"*","Condition":{"StringEquals":{"aws:ResourceTag/env":"prod"}}}}`))
 	_, err = byTag.GetFunctionConfiguration(t.Context(), &lambda.GetFunctionConfigurationInput{FunctionName: aws.String("f")})
-	want(t, err, "")
+	garrisontest.Want(t, err, "")
 	_, err = byTag.GetFunctionConfiguration(t.Context(), &lambda.GetFunctionConfigurationInput{FunctionName: aws.String("g")})
-	want(t, err, "AccessDeniedException: ")
+	garrisontest.Want(t, err, "AccessDeniedException: ")
 	list, err := r.c.ListFunctions(t.Context(), &lambda.ListFunctionsInput{MaxItems: aws.Int32(1)})
 	if err != nil || len(list.Functions) != 1 || *list.Functions[0].FunctionName != "f" {
 		t.Fatalf("functions = %+v, %v", list, err)

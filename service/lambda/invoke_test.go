@@ -48,7 +48,7 @@ func TestCredentials(t *testing.T) {
 		t.Errorf("the function is %+v, %v", who, err)
 	}
 	_, err = lambda.NewFromConfig(c).ListFunctions(t.Context(), &lambda.ListFunctionsInput{})
-	want(t, err, "AccessDeniedException: User: arn:aws:sts::111122223333:assumed-role/runner/a_ is not authorized to perform: lambda:ListFunctions")
+	garrisontest.Want(t, err, "AccessDeniedException: User: arn:aws:sts::111122223333:assumed-role/runner/a_ is not authorized to perform: lambda:ListFunctions")
 }
 
 // TestPayload holds payloads to their bounds and forms.
@@ -70,7 +70,7 @@ func TestPayload(t *testing.T) {
 		{types.InvocationTypeDryRun, "{}", ""},
 	} {
 		out, err := r.c.Invoke(t.Context(), &lambda.InvokeInput{FunctionName: aws.String("len"), InvocationType: tt.kind, Payload: []byte(tt.payload)})
-		want(t, err, tt.want)
+		garrisontest.Want(t, err, tt.want)
 		if err != nil {
 			continue
 		}
@@ -127,7 +127,7 @@ func TestLogs(t *testing.T) {
 	r.invoke(t, "mute", `{}`)
 	r.invoke(t, "says", `{}`)
 	_, err := cloudwatchlogs.NewFromConfig(r.Config).DescribeLogStreams(t.Context(), &cloudwatchlogs.DescribeLogStreamsInput{LogGroupName: aws.String("/aws/lambda/mute")})
-	want(t, err, "ResourceNotFoundException: The specified log group does not exist.")
+	garrisontest.Want(t, err, "ResourceNotFoundException: The specified log group does not exist.")
 }
 
 // failing says its request's id and fails, as often as it is told to.
@@ -159,7 +159,7 @@ func TestRetries(t *testing.T) {
 	queue := func(payload string) {
 		t.Helper()
 		_, err := r.c.Invoke(t.Context(), &lambda.InvokeInput{FunctionName: aws.String("later"), InvocationType: types.InvocationTypeEvent, Payload: []byte(payload)})
-		want(t, err, "")
+		garrisontest.Want(t, err, "")
 	}
 	queue(`{"name":"bad","fails":true}`)
 	queue(`{"name":"good"}`)
@@ -177,7 +177,7 @@ func TestRetries(t *testing.T) {
 		t.Errorf("tried %d and %d times, want 3 and 1", bad, good)
 	}
 	_, err := r.c.PutFunctionEventInvokeConfig(t.Context(), &lambda.PutFunctionEventInvokeConfigInput{FunctionName: aws.String("later"), MaximumRetryAttempts: aws.Int32(0)})
-	want(t, err, "")
+	garrisontest.Want(t, err, "")
 	queue(`{"name":"once","fails":true}`)
 	if !garrisontest.Eventually(func() bool { return tries(t, r, "once") == 1 }) {
 		t.Fatal("it was not tried")
@@ -207,7 +207,7 @@ func TestRestart(t *testing.T) {
 		r.newRole(t, "runner", "lambda.amazonaws.com", allowing("logs:*"))
 		r.create(t, r.python(t, "later", failing))
 		_, err := r.c.Invoke(t.Context(), &lambda.InvokeInput{FunctionName: aws.String("later"), InvocationType: types.InvocationTypeEvent, Payload: []byte(`{"name":"bad","fails":true}`)})
-		want(t, err, "")
+		garrisontest.Want(t, err, "")
 		if !garrisontest.Eventually(func() bool { return tries(t, r, "bad") == 1 }) {
 			t.Fatal("it was not tried")
 		}
@@ -229,21 +229,21 @@ func TestReserved(t *testing.T) {
 	reserve := func(n int32, want_ string) {
 		t.Helper()
 		_, err := r.c.PutFunctionConcurrency(t.Context(), &lambda.PutFunctionConcurrencyInput{FunctionName: aws.String("slow"), ReservedConcurrentExecutions: &n})
-		want(t, err, want_)
+		garrisontest.Want(t, err, want_)
 	}
 	once := func(seconds string) error {
 		_, err := r.c.Invoke(context.WithoutCancel(t.Context()), &lambda.InvokeInput{FunctionName: aws.String("slow"), Payload: []byte(seconds)})
 		return err
 	}
 	reserve(0, "")
-	want(t, once("0"), "TooManyRequestsException: Rate Exceeded.")
+	garrisontest.Want(t, once("0"), "TooManyRequestsException: Rate Exceeded.")
 	reserve(901, "InvalidParameterValueException: Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of [100].")
 	reserve(1, "")
 	results := make(chan error, 2)
 	for range 2 {
 		go func() { results <- once("1") }()
 	}
-	want(t, <-results, "TooManyRequestsException: Rate Exceeded.")
-	want(t, <-results, "")
-	want(t, once("0"), "")
+	garrisontest.Want(t, <-results, "TooManyRequestsException: Rate Exceeded.")
+	garrisontest.Want(t, <-results, "")
+	garrisontest.Want(t, once("0"), "")
 }

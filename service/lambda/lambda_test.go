@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"os"
 	"os/exec"
 	"strings"
@@ -16,7 +15,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
-	"github.com/aws/smithy-go"
 
 	"github.com/garrison-cloud/garrison/internal/garrisontest"
 	"github.com/garrison-cloud/garrison/internal/server"
@@ -129,26 +127,6 @@ func tail(t testing.TB, out *lambda.InvokeOutput) string {
 		t.Fatal(err)
 	}
 	return string(b)
-}
-
-// fault returns "Code: message" of a server's error, "" for none.
-func fault(err error) string {
-	if err == nil {
-		return ""
-	}
-	var api smithy.APIError
-	if !errors.As(err, &api) {
-		return err.Error()
-	}
-	return api.ErrorCode() + ": " + api.ErrorMessage()
-}
-
-// want fails the test unless err begins with the code and message; "" is no error.
-func want(t testing.TB, err error, prefix string) {
-	t.Helper()
-	if got := fault(err); prefix == "" && got != "" || !strings.HasPrefix(got, prefix) {
-		t.Errorf("error = %q, want %q", got, prefix)
-	}
 }
 
 // member reads one member of a JSON answer as text.

@@ -9,6 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+
+	"github.com/garrison-cloud/garrison/internal/garrisontest"
 )
 
 // A try is one call by a client whose permissions are in question.
@@ -91,10 +93,10 @@ func TestConditionKeys(t *testing.T) {
 		{`"Bool":{"secretsmanager:BlockPublicPolicy":"true"}`, puts(true), puts(false)},
 	} {
 		client := user(t, s, fmt.Sprint("user-", n), `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"secretsmanager:*","Resource":"*","Condition":{`+tt.condition+`}}}`)
-		if got := fault(tt.yes(t, client)); got != "" {
+		if got := garrisontest.Fault(tt.yes(t, client)); got != "" {
 			t.Errorf("%s: %q, want it allowed", tt.condition, got)
 		}
-		if got := fault(tt.no(t, client)); !strings.HasPrefix(got, "AccessDeniedException: ") {
+		if got := garrisontest.Fault(tt.no(t, client)); !strings.HasPrefix(got, "AccessDeniedException: ") {
 			t.Errorf("%s: %q, want it denied", tt.condition, got)
 		}
 	}
@@ -108,11 +110,11 @@ func TestResourcePatterns(t *testing.T) {
 	create(t, ours, "ours", "v")
 	wantValue(t, ours, "ours", "v")
 	_, err := ours.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: aws.String("theirs")})
-	want(t, err, "AccessDeniedException: User: arn:aws:iam::"+account+":user/ours is not authorized to perform: secretsmanager:CreateSecret on resource: theirs because no identity-based policy allows the secretsmanager:CreateSecret action")
+	garrisontest.Want(t, err, "AccessDeniedException: User: arn:aws:iam::"+account+":user/ours is not authorized to perform: secretsmanager:CreateSecret on resource: theirs because no identity-based policy allows the secretsmanager:CreateSecret action")
 	create(t, c, "theirs", "v")
 	_, err = get(ours, t, &secretsmanager.GetSecretValueInput{SecretId: aws.String("theirs")})
-	want(t, err, "AccessDeniedException: ")
+	garrisontest.Want(t, err, "AccessDeniedException: ")
 	tagger := user(t, s, "tagger", allowing("secretsmanager:CreateSecret"))
 	_, err = tagger.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: aws.String("x"), Tags: []types.Tag{tag("a", "b")}})
-	want(t, err, "AccessDeniedException: User: arn:aws:iam::"+account+":user/tagger is not authorized to perform: secretsmanager:TagResource on resource: x")
+	garrisontest.Want(t, err, "AccessDeniedException: User: arn:aws:iam::"+account+":user/tagger is not authorized to perform: secretsmanager:TagResource on resource: x")
 }

@@ -7,6 +7,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/garrison-cloud/garrison/internal/garrisontest"
 )
 
 const aDay = 24 * time.Hour
@@ -34,21 +36,21 @@ func TestSecretIsDeletedAtItsTime(t *testing.T) {
 		t.Errorf("DeletedDate = %v, want %v", got, at)
 	}
 	_, err := c.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: aws.String("app")})
-	want(t, err, "InvalidRequestException: You can't create this secret because a secret with this name is already scheduled for deletion.")
+	garrisontest.Want(t, err, "InvalidRequestException: You can't create this secret because a secret with this name is already scheduled for deletion.")
 	s.Clock.Advance(7*aDay - time.Minute)
 	describe(t, c, "app")
 	s.Clock.Advance(2 * time.Minute)
 	_, err = c.DescribeSecret(t.Context(), &secretsmanager.DescribeSecretInput{SecretId: aws.String("app")})
-	want(t, err, lost)
+	garrisontest.Want(t, err, lost)
 	_, err = c.RestoreSecret(t.Context(), &secretsmanager.RestoreSecretInput{SecretId: aws.String("app")})
-	want(t, err, lost)
+	garrisontest.Want(t, err, lost)
 	again := create(t, c, "app", "w")
 	if *again.ARN == *made.ARN {
 		t.Errorf("the new secret has the old one's ARN %s", *again.ARN)
 	}
 	wantValue(t, c, "app", "w")
 	_, err = get(c, t, &secretsmanager.GetSecretValueInput{SecretId: made.ARN})
-	want(t, err, lost)
+	garrisontest.Want(t, err, lost)
 }
 
 // TestWindows holds the window's bounds and its default.
@@ -59,10 +61,10 @@ func TestWindows(t *testing.T) {
 	bounds := "InvalidParameterException: The RecoveryWindowInDays value must be between 7 and 30 days (inclusive)."
 	for _, days := range []int64{-1, 0, 6, 31} {
 		_, err := c.DeleteSecret(t.Context(), &secretsmanager.DeleteSecretInput{SecretId: aws.String("app"), RecoveryWindowInDays: &days})
-		want(t, err, bounds)
+		garrisontest.Want(t, err, bounds)
 	}
 	_, err := c.DeleteSecret(t.Context(), &secretsmanager.DeleteSecretInput{SecretId: aws.String("app"), RecoveryWindowInDays: aws.Int64(7), ForceDeleteWithoutRecovery: aws.Bool(true)})
-	want(t, err, "InvalidParameterException: You can't use ForceDeleteWithoutRecovery in conjunction with RecoveryWindowInDays.")
+	garrisontest.Want(t, err, "InvalidParameterException: You can't use ForceDeleteWithoutRecovery in conjunction with RecoveryWindowInDays.")
 	out, err := c.DeleteSecret(t.Context(), &secretsmanager.DeleteSecretInput{SecretId: aws.String("app")})
 	if err != nil || !near(out.DeletionDate, s.Clock.Now().Add(30*aDay)) {
 		t.Errorf("by default deleted at %v, %v; want in 30 days", out, err)
@@ -100,7 +102,7 @@ func TestForceDelete(t *testing.T) {
 			t.Errorf("%s: %+v, %v", id, out, err)
 		}
 		_, err = c.DescribeSecret(t.Context(), &secretsmanager.DescribeSecretInput{SecretId: &id})
-		want(t, err, lost)
+		garrisontest.Want(t, err, lost)
 	}
 	again := create(t, c, "app", "")
 	if *again.ARN == *made.ARN || describe(t, c, "app").VersionIdsToStages != nil {
@@ -108,5 +110,5 @@ func TestForceDelete(t *testing.T) {
 	}
 	nobody := user(t, s, "nobody", allowing("secretsmanager:GetSecretValue"))
 	_, err := nobody.DeleteSecret(t.Context(), &secretsmanager.DeleteSecretInput{SecretId: aws.String("nothing"), ForceDeleteWithoutRecovery: aws.Bool(true)})
-	want(t, err, "AccessDeniedException: ")
+	garrisontest.Want(t, err, "AccessDeniedException: ")
 }

@@ -153,7 +153,7 @@ func TestListSecrets(t *testing.T) {
 		{"ValidationException: ", secretsmanager.ListSecretsInput{SortBy: "size"}},
 	} {
 		_, err := c.ListSecrets(t.Context(), &tt.in)
-		want(t, err, tt.want)
+		garrisontest.Want(t, err, tt.want)
 	}
 }
 
@@ -213,7 +213,7 @@ func TestBatchGetSecretValue(t *testing.T) {
 	}
 	byFilter := &secretsmanager.BatchGetSecretValueInput{Filters: []types.Filter{filter("name", "app/")}, MaxResults: aws.Int32(2)}
 	_, err = reader.BatchGetSecretValue(t.Context(), byFilter)
-	want(t, err, "AccessDeniedException: User: arn:aws:iam::"+account+":user/reader is not authorized to perform: secretsmanager:ListSecrets")
+	garrisontest.Want(t, err, "AccessDeniedException: User: arn:aws:iam::"+account+":user/reader is not authorized to perform: secretsmanager:ListSecrets")
 	var values []string
 	p := secretsmanager.NewBatchGetSecretValuePaginator(c, byFilter)
 	for p.HasMorePages() {
@@ -234,6 +234,6 @@ func TestBatchGetSecretValue(t *testing.T) {
 		{SecretIdList: []string{"a"}, MaxResults: aws.Int32(1)},
 	} {
 		_, err := c.BatchGetSecretValue(t.Context(), &in)
-		want(t, err, "InvalidParameterException: ")
+		garrisontest.Want(t, err, "InvalidParameterException: ")
 	}
 }

@@ -6,6 +6,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/garrison-cloud/garrison/internal/garrisontest"
 )
 
 const (
@@ -46,7 +48,7 @@ func TestGetRandomPassword(t *testing.T) {
 	} {
 		out, err := c.GetRandomPassword(t.Context(), &tt.in)
 		if tt.fault != "" || err != nil {
-			if got := fault(err); tt.fault == "" || !strings.HasPrefix(got, tt.fault) {
+			if got := garrisontest.Fault(err); tt.fault == "" || !strings.HasPrefix(got, tt.fault) {
 				t.Errorf("%s: %q, want %q", tt.name, got, tt.fault)
 			}
 			continue

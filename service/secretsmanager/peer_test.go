@@ -23,6 +23,7 @@ import (
 	"github.com/garrison-cloud/garrison/internal/arn"
 	"github.com/garrison-cloud/garrison/internal/authz"
 	"github.com/garrison-cloud/garrison/internal/clock"
+	"github.com/garrison-cloud/garrison/internal/garrisontest"
 	"github.com/garrison-cloud/garrison/internal/relay"
 	"github.com/garrison-cloud/garrison/internal/store"
 	"github.com/garrison-cloud/garrison/internal/store/pebble"
@@ -223,7 +224,7 @@ func (w *world) act(t *rapid.T, n int) {
 // described is a Region's secret, nil for none.
 func (p *place) described(t *rapid.T) *sdk.DescribeSecretOutput {
 	out, err := p.DescribeSecret(p.ctx, &sdk.DescribeSecretInput{SecretId: aws.String("app")})
-	if err != nil && fault(err) != lost {
+	if err != nil && garrisontest.Fault(err) != lost {
 		t.Fatal(err)
 	}
 	return out

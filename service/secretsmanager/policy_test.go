@@ -7,6 +7,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/garrison-cloud/garrison/internal/garrisontest"
 )
 
 func policy(t *testing.T, c *secretsmanager.Client, id, document string) {
@@ -45,7 +47,7 @@ func TestResourcePolicy(t *testing.T) {
 		strings.Repeat(" ", 20481): "ValidationException: ",
 	} {
 		_, err := c.PutResourcePolicy(t.Context(), &secretsmanager.PutResourcePolicyInput{SecretId: aws.String("app"), ResourcePolicy: &document})
-		want(t, err, code)
+		garrisontest.Want(t, err, code)
 	}
 	for range 2 {
 		if _, err := c.DeleteResourcePolicy(t.Context(), &secretsmanager.DeleteResourcePolicyInput{SecretId: aws.String("app")}); err != nil {
@@ -68,12 +70,12 @@ func TestPolicyDecides(t *testing.T) {
 		_, err := get(c, t, &secretsmanager.GetSecretValueInput{SecretId: aws.String("app")})
 		return err
 	}
-	want(t, read(ann), "AccessDeniedException: ")
-	want(t, read(bob), "")
+	garrisontest.Want(t, read(ann), "AccessDeniedException: ")
+	garrisontest.Want(t, read(bob), "")
 	policy(t, c, "app", statement(`{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::`+account+`:user/ann"},"Action":"secretsmanager:GetSecretValue","Resource":"*"},
 		{"Effect":"Deny","Principal":{"AWS":"arn:aws:iam::`+account+`:user/bob"},"Action":"secretsmanager:GetSecretValue","Resource":"*"}`))
-	want(t, read(ann), "")
-	want(t, read(bob), "AccessDeniedException: User: arn:aws:iam::"+account+":user/bob is not authorized to perform: secretsmanager:GetSecretValue on resource: app with an explicit deny in a resource-based policy")
+	garrisontest.Want(t, read(ann), "")
+	garrisontest.Want(t, read(bob), "AccessDeniedException: User: arn:aws:iam::"+account+":user/bob is not authorized to perform: secretsmanager:GetSecretValue on resource: app with an explicit deny in a resource-based policy")
 }
 
 // TestAcrossAccounts lets another account in by policy, key and identity policy,
@@ -87,7 +89,7 @@ func TestAcrossAccounts(t *testing.T) {
 	theirs := secretsmanager.NewFromConfig(s.UserOf(t, other, "eve", allowing("secretsmanager:*", "kms:*")))
 	read := func(id string) string {
 		_, err := get(theirs, t, &secretsmanager.GetSecretValueInput{SecretId: &id})
-		return fault(err)
+		return garrisontest.Fault(err)
 	}
 	gone := strings.Replace(*made.ARN, ":app-", ":nothing-", 1)
 	if a, b := read(*made.ARN), read(gone); !strings.HasPrefix(a, "AccessDeniedException: ") || strings.Replace(a, ":app-", ":nothing-", 1) != b {
@@ -117,7 +119,7 @@ func TestAcrossAccounts(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := theirs.PutSecretValue(t.Context(), &secretsmanager.PutSecretValueInput{SecretId: made.ARN, SecretString: aws.String("x")})
-	want(t, err, cannotEncrypt)
+	garrisontest.Want(t, err, cannotEncrypt)
 }
 
 func TestBlockPublicPolicy(t *testing.T) {
@@ -129,9 +131,9 @@ func TestBlockPublicPolicy(t *testing.T) {
 		return err
 	}
 	open := statement(`{"Effect":"Allow","Principal":"*","Action":"secretsmanager:GetSecretValue","Resource":"*"}`)
-	want(t, put(open, true), "PublicPolicyException: ")
-	want(t, put(letRoot, true), "")
-	want(t, put(open, false), "")
+	garrisontest.Want(t, put(open, true), "PublicPolicyException: ")
+	garrisontest.Want(t, put(letRoot, true), "")
+	garrisontest.Want(t, put(open, false), "")
 }
 
 func TestValidateResourcePolicy(t *testing.T) {
@@ -162,8 +164,8 @@ func TestValidateResourcePolicy(t *testing.T) {
 		t.Errorf("without a secret: %+v, %v", out, err)
 	}
 	_, err = editor.ValidateResourcePolicy(t.Context(), &secretsmanager.ValidateResourcePolicyInput{ResourcePolicy: aws.String("{")})
-	want(t, err, "MalformedPolicyDocumentException: ")
+	garrisontest.Want(t, err, "MalformedPolicyDocumentException: ")
 	half := user(t, s, "half", allowing("secretsmanager:ValidateResourcePolicy"))
 	_, err = half.ValidateResourcePolicy(t.Context(), &secretsmanager.ValidateResourcePolicyInput{SecretId: aws.String("app"), ResourcePolicy: aws.String(letRoot)})
-	want(t, err, "AccessDeniedException: User: arn:aws:iam::"+account+":user/half is not authorized to perform: secretsmanager:PutResourcePolicy")
+	garrisontest.Want(t, err, "AccessDeniedException: User: arn:aws:iam::"+account+":user/half is not authorized to perform: secretsmanager:PutResourcePolicy")
 }

@@ -174,7 +174,7 @@ func TestReplicaFollows(t *testing.T) {
 	}
 	eventually(t, func() bool {
 		_, err := get(reader, t, &secretsmanager.GetSecretValueInput{SecretId: id})
-		return strings.HasPrefix(fault(err), "AccessDeniedException")
+		return strings.HasPrefix(garrisontest.Fault(err), "AccessDeniedException")
 	})
 }
 
@@ -187,13 +187,13 @@ func TestReplicaRefuses(t *testing.T) {
 	becomes(t, one, "app", elsewhere+" InSync")
 	for _, tt := range stateTable {
 		if !slices.Contains(allowed, tt.operation) {
-			want(t, tt.call(t, two, made), notHere)
+			garrisontest.Want(t, tt.call(t, two, made), notHere)
 		}
 	}
 	_, err := two.DeleteSecret(t.Context(), &secretsmanager.DeleteSecretInput{SecretId: aws.String("app"), ForceDeleteWithoutRecovery: aws.Bool(true)})
-	want(t, err, notHere)
+	garrisontest.Want(t, err, notHere)
 	_, err = one.StopReplicationToReplica(t.Context(), &secretsmanager.StopReplicationToReplicaInput{SecretId: aws.String("app")})
-	want(t, err, "InvalidParameterException: ")
+	garrisontest.Want(t, err, "InvalidParameterException: ")
 	for _, tt := range []struct {
 		regions []types.ReplicaRegionType
 		want    string
@@ -204,19 +204,19 @@ func TestReplicaRefuses(t *testing.T) {
 		{to(elsewhere), "InvalidParameterException: "},
 	} {
 		_, err = one.ReplicateSecretToRegions(t.Context(), &secretsmanager.ReplicateSecretToRegionsInput{SecretId: aws.String("app"), AddReplicaRegions: tt.regions})
-		want(t, err, tt.want)
+		garrisontest.Want(t, err, tt.want)
 	}
 	still := "InvalidParameterException: You can't delete secret " + *made.ARN + " that still has replica regions [eu-west-1]."
 	_, err = one.DeleteSecret(t.Context(), &secretsmanager.DeleteSecretInput{SecretId: aws.String("app")})
-	want(t, err, still)
+	garrisontest.Want(t, err, still)
 	_, err = one.DeleteSecret(t.Context(), &secretsmanager.DeleteSecretInput{SecretId: aws.String("app"), ForceDeleteWithoutRecovery: aws.Bool(true)})
-	want(t, err, still)
+	garrisontest.Want(t, err, still)
 	if _, err := one.RemoveRegionsFromReplication(t.Context(), &secretsmanager.RemoveRegionsFromReplicationInput{SecretId: aws.String("app"), RemoveReplicaRegions: []string{elsewhere}}); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, func() bool {
 		_, err := get(two, t, &secretsmanager.GetSecretValueInput{SecretId: aws.String("app")})
-		return strings.HasPrefix(fault(err), lost)
+		return strings.HasPrefix(garrisontest.Fault(err), lost)
 	})
 	remove(t, one, "app", 7)
 }
@@ -277,7 +277,7 @@ func TestReplicaKey(t *testing.T) {
 	const failed = elsewhere + " Failed: Secrets Manager can't encrypt the protected secret text using the provided KMS key. Check that the KMS key is available, enabled, and not in an invalid state."
 	becomes(t, one, "app", failed)
 	_, err = two.DescribeSecret(t.Context(), &secretsmanager.DescribeSecretInput{SecretId: aws.String("app")})
-	want(t, err, lost)
+	garrisontest.Want(t, err, lost)
 	if _, err := keys.EnableKey(t.Context(), &kms.EnableKeyInput{KeyId: key}); err != nil {
 		t.Fatal(err)
 	}
@@ -326,6 +326,6 @@ func TestReplicaKeyIsTheCallers(t *testing.T) {
 		Name: aws.String("app"), SecretString: aws.String("v"),
 		AddReplicaRegions: []types.ReplicaRegionType{{Region: aws.String(elsewhere), KmsKeyId: k.KeyMetadata.Arn}},
 	})
-	want(t, err, "")
+	garrisontest.Want(t, err, "")
 	becomes(t, one, "app", elsewhere+" Failed: Access to KMS is not allowed")
 }

@@ -52,7 +52,7 @@ func TestReplicationSurvives(t *testing.T) {
 		s, one, two, _ := regions(t, durable)
 		eventually(t, func() bool { return describe(t, one, "app").ReplicationStatus[0].Status == types.StatusTypeFailed })
 		_, err := get(two, t, &secretsmanager.GetSecretValueInput{SecretId: aws.String("app")})
-		want(t, err, cannotDecrypt)
+		garrisontest.Want(t, err, cannotDecrypt)
 		if _, err := kms.NewFromConfig(s.ConfigFor(account, elsewhere)).EnableKey(t.Context(), &kms.EnableKeyInput{KeyId: key}); err != nil {
 			t.Fatal(err)
 		}

@@ -172,7 +172,7 @@ func TestRotate(t *testing.T) {
 	s.Clock.Advance(30 * aDay)
 	wantValue(t, c, "app", value(t, c))
 	_, err := c.RotateSecret(t.Context(), &secretsmanager.RotateSecretInput{SecretId: id, RotationRules: &types.RotationRulesType{ScheduleExpression: aws.String("rate(1 minute)")}})
-	want(t, err, "InvalidParameterException: ")
+	garrisontest.Want(t, err, "InvalidParameterException: ")
 }
 
 func value(t *testing.T, c *secretsmanager.Client) string {
@@ -198,7 +198,7 @@ func TestFailingRotation(t *testing.T) {
 		t.Errorf("labels = %v, last %v", d.VersionIdsToStages, d.LastRotatedDate)
 	}
 	_, err := c.RotateSecret(t.Context(), &secretsmanager.RotateSecretInput{SecretId: id})
-	want(t, err, "InvalidRequestException: A previous rotation isn't complete. That rotation will be reattempted.")
+	garrisontest.Want(t, err, "InvalidRequestException: A previous rotation isn't complete. That rotation will be reattempted.")
 	s.Clock.Advance(time.Minute)
 	events(t, s, "RotationFailed", 2)
 	if got := steps(t, c, "app"); got != "createSecret setSecret testSecret createSecret setSecret testSecret" {
@@ -293,9 +293,9 @@ func TestRotationReplicates(t *testing.T) {
 		return d.LastRotatedDate != nil && *d.RotationEnabled && len(d.VersionIdsToStages) == 2
 	})
 	_, err := two.RotateSecret(t.Context(), &secretsmanager.RotateSecretInput{SecretId: aws.String("app")})
-	want(t, err, notHere)
+	garrisontest.Want(t, err, notHere)
 	_, err = two.CancelRotateSecret(t.Context(), &secretsmanager.CancelRotateSecretInput{SecretId: aws.String("app")})
-	want(t, err, notHere)
+	garrisontest.Want(t, err, notHere)
 	if _, err := two.StopReplicationToReplica(t.Context(), &secretsmanager.StopReplicationToReplicaInput{SecretId: aws.String("app")}); err != nil {
 		t.Fatal(err)
 	}
@@ -315,15 +315,15 @@ func TestReplicaAndRotationConditions(t *testing.T) {
 		`{"Effect":"Deny","Action":"secretsmanager:RotateSecret","Resource":"*","Condition":{"StringNotEquals":{"secretsmanager:RotationLambdaARN":"`+function+`"}}},`+
 		`{"Effect":"Deny","Action":"secretsmanager:RotateSecret","Resource":"*","Condition":{"Bool":{"secretsmanager:ModifyRotationRules":"true"}}}]}`)
 	_, err := ann.ReplicateSecretToRegions(t.Context(), &secretsmanager.ReplicateSecretToRegionsInput{SecretId: aws.String("app"), AddReplicaRegions: to(elsewhere)})
-	want(t, err, "AccessDeniedException: ")
+	garrisontest.Want(t, err, "AccessDeniedException: ")
 	_, err = ann.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: aws.String("new"), AddReplicaRegions: to(elsewhere)})
-	want(t, err, "AccessDeniedException: ")
+	garrisontest.Want(t, err, "AccessDeniedException: ")
 	in := &secretsmanager.RotateSecretInput{SecretId: aws.String("app"), RotationLambdaARN: aws.String(function + "x")}
 	_, err = ann.RotateSecret(t.Context(), in)
-	want(t, err, "AccessDeniedException: User: ")
+	garrisontest.Want(t, err, "AccessDeniedException: User: ")
 	in.RotationLambdaARN, in.RotationRules = &function, &types.RotationRulesType{AutomaticallyAfterDays: aws.Int64(1)}
 	_, err = ann.RotateSecret(t.Context(), in)
-	want(t, err, "AccessDeniedException: User: ")
+	garrisontest.Want(t, err, "AccessDeniedException: User: ")
 	in.RotationRules = nil
 	token := rotate(t, ann, in)
 	reads(t, c, "app", "made by "+token)
@@ -344,7 +344,7 @@ func TestRotateRefuses(t *testing.T) {
 		_, err := c.RotateSecret(t.Context(), in)
 		return err
 	}
-	want(t, rotated(c, &secretsmanager.RotateSecretInput{RotationLambdaARN: &function}), notLetIn)
+	garrisontest.Want(t, rotated(c, &secretsmanager.RotateSecretInput{RotationLambdaARN: &function}), notLetIn)
 	letIn(t, s)
 	rule := func(r types.RotationRulesType) *secretsmanager.RotateSecretInput {
 		return &secretsmanager.RotateSecretInput{RotationLambdaARN: &function, RotationRules: &r}
@@ -379,7 +379,7 @@ func TestRotateRefuses(t *testing.T) {
 		{"into the next window", long, expression("rate(4 hours)", "5h")},
 		{"no duration", "InvalidParameterException: ", expression("rate(1 day)", "0h")},
 	} {
-		if got := fault(rotated(c, tt.in)); !strings.HasPrefix(got, tt.want) {
+		if got := garrisontest.Fault(rotated(c, tt.in)); !strings.HasPrefix(got, tt.want) {
 			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
 		}
 	}
@@ -387,5 +387,5 @@ func TestRotateRefuses(t *testing.T) {
 		t.Errorf("what was refused has left %+v", d)
 	}
 	ann := user(t, s, "ann", allowing("secretsmanager:*"))
-	want(t, rotated(ann, &secretsmanager.RotateSecretInput{RotationLambdaARN: &function}), notLetIn)
+	garrisontest.Want(t, rotated(ann, &secretsmanager.RotateSecretInput{RotationLambdaARN: &function}), notLetIn)
 }

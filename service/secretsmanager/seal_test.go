@@ -115,7 +115,7 @@ func TestKeyDecidesAtEachRead(t *testing.T) {
 		if err := step.do(); err != nil {
 			t.Fatalf("%s: %v", step.name, err)
 		}
-		if got := fault(read()); got != step.want && (step.want == "" || !strings.HasPrefix(got, step.want)) {
+		if got := garrisontest.Fault(read()); got != step.want && (step.want == "" || !strings.HasPrefix(got, step.want)) {
 			t.Errorf("%s: %q, want %q", step.name, got, step.want)
 		}
 	}
@@ -146,7 +146,7 @@ func TestCallerNeedsTheKey(t *testing.T) {
 			in.KmsKeyId = &tt.key
 		}
 		_, err := c.CreateSecret(t.Context(), in)
-		if got := fault(err); got != tt.want && (tt.want == "" || !strings.HasPrefix(got, tt.want)) {
+		if got := garrisontest.Fault(err); got != tt.want && (tt.want == "" || !strings.HasPrefix(got, tt.want)) {
 			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
 		}
 		_, err = c.DescribeSecret(t.Context(), &secretsmanager.DescribeSecretInput{SecretId: &name})
@@ -227,7 +227,7 @@ func TestUpdateToDeniedKeyChangesNothing(t *testing.T) {
 	create(t, c, "app", "one")
 	editor := user(t, s, "editor", allowing("secretsmanager:*"))
 	_, err := editor.UpdateSecret(t.Context(), &secretsmanager.UpdateSecretInput{SecretId: aws.String("app"), KmsKeyId: &key, SecretString: aws.String("two")})
-	want(t, err, kmsDenied)
+	garrisontest.Want(t, err, kmsDenied)
 	if got := describe(t, c, "app").KmsKeyId; got != nil {
 		t.Errorf("KmsKeyId = %s, want none", *got)
 	}

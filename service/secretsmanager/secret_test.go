@@ -31,7 +31,7 @@ func TestCreateSecretRefuses(t *testing.T) {
 		{"a partner's", "NotImplemented: The parameter Type is not implemented here.", secretsmanager.CreateSecretInput{Name: aws.String("n"), Type: aws.String("partner")}},
 	} {
 		_, err := c.CreateSecret(t.Context(), &tt.in)
-		if got := fault(err); !strings.HasPrefix(got, tt.want) {
+		if got := garrisontest.Fault(err); !strings.HasPrefix(got, tt.want) {
 			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
 		}
 	}
@@ -88,11 +88,11 @@ func TestUpdateSecret(t *testing.T) {
 		t.Errorf("description = %q, want it kept", got)
 	}
 	_, err = c.UpdateSecret(t.Context(), &secretsmanager.UpdateSecretInput{SecretId: aws.String("nothing")})
-	want(t, err, lost)
+	garrisontest.Want(t, err, lost)
 	_, err = c.UpdateSecret(t.Context(), &secretsmanager.UpdateSecretInput{SecretId: aws.String("app"), SecretString: aws.String("a"), SecretBinary: []byte("b")})
-	want(t, err, "InvalidParameterException: ")
+	garrisontest.Want(t, err, "InvalidParameterException: ")
 	_, err = c.UpdateSecret(t.Context(), &secretsmanager.UpdateSecretInput{SecretId: aws.String("app"), Type: aws.String("partner")})
-	want(t, err, "NotImplemented: ")
+	garrisontest.Want(t, err, "NotImplemented: ")
 }
 
 // TestSecretId finds secrets by every form of their name, and falls into AWS's
@@ -120,13 +120,13 @@ func TestSecretId(t *testing.T) {
 		{"in other letters", "APP", ""},
 	} {
 		got, err := get(c, t, &secretsmanager.GetSecretValueInput{SecretId: &tt.id})
-		if got != tt.value || tt.value == "" && fault(err) != lost {
-			t.Errorf("%s: %q, %q; want %q", tt.name, got, fault(err), tt.value)
+		if got != tt.value || tt.value == "" && garrisontest.Fault(err) != lost {
+			t.Errorf("%s: %q, %q; want %q", tt.name, got, garrisontest.Fault(err), tt.value)
 		}
 	}
 	elsewhere := secretsmanager.NewFromConfig(s.ConfigFor(account, garrisontest.OtherRegion))
 	_, err := get(elsewhere, t, &secretsmanager.GetSecretValueInput{SecretId: aws.String("app")})
-	want(t, err, lost)
+	garrisontest.Want(t, err, lost)
 }
 
 // TestEventsOfSecrets looks at what CloudTrail keeps of a write and of a read.

@@ -2,7 +2,6 @@ package secretsmanager_test
 
 import (
 	"encoding/json"
-	"errors"
 	"regexp"
 	"strings"
 	"testing"
@@ -11,7 +10,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	trail "github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
-	"github.com/aws/smithy-go"
 
 	"github.com/garrison-cloud/garrison/internal/garrisontest"
 )
@@ -93,26 +91,6 @@ func describe(t *testing.T, c *secretsmanager.Client, id string) *secretsmanager
 		t.Fatalf("describe %s: %v", id, err)
 	}
 	return out
-}
-
-// fault returns "Code: message" of a server's error, "" for none.
-func fault(err error) string {
-	if err == nil {
-		return ""
-	}
-	var api smithy.APIError
-	if !errors.As(err, &api) {
-		return err.Error()
-	}
-	return api.ErrorCode() + ": " + api.ErrorMessage()
-}
-
-// want fails the test unless err begins with the code and message; "" is no error.
-func want(t *testing.T, err error, prefix string) {
-	t.Helper()
-	if got := fault(err); prefix == "" && got != "" || !strings.HasPrefix(got, prefix) {
-		t.Errorf("error = %q, want %q", got, prefix)
-	}
 }
 
 // allowing is an IAM policy that allows actions on everything.

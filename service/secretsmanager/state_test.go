@@ -124,10 +124,10 @@ func TestOperationsByState(t *testing.T) {
 	_, c := start(t)
 	for _, tt := range stateTable {
 		active := create(t, c, tt.operation, "v")
-		want(t, tt.call(t, c, active), tt.active)
+		garrisontest.Want(t, tt.call(t, c, active), tt.active)
 		deleted := create(t, c, tt.operation+"-deleted", "v")
 		remove(t, c, *deleted.Name, 7)
-		want(t, tt.call(t, c, deleted), tt.deleted)
+		garrisontest.Want(t, tt.call(t, c, deleted), tt.deleted)
 	}
 }
 
@@ -147,9 +147,9 @@ func TestOperationsAreDenied(t *testing.T) {
 		denied := func(name string) string {
 			return "AccessDeniedException: User: arn:aws:iam::" + account + ":user/nobody is not authorized to perform: secretsmanager:" + tt.operation + on + name
 		}
-		want(t, tt.call(t, nobody, made), denied(*of.Name))
+		garrisontest.Want(t, tt.call(t, nobody, made), denied(*of.Name))
 		if tt.operation != "BatchGetSecretValue" {
-			want(t, tt.call(t, nobody, none), denied("nothing because no identity-based policy allows the secretsmanager:"+tt.operation+" action"))
+			garrisontest.Want(t, tt.call(t, nobody, none), denied("nothing because no identity-based policy allows the secretsmanager:"+tt.operation+" action"))
 		}
 		recorded := slices.ContainsFunc(events(t, s, tt.operation, 1), func(e event) bool {
 			return e.ErrorCode == "AccessDeniedException" && strings.HasSuffix(e.UserIdentity.ARN, "/nobody")
@@ -158,11 +158,11 @@ func TestOperationsAreDenied(t *testing.T) {
 			t.Errorf("no event of %s tells the denial", tt.operation)
 		}
 		if tt.operation != "CreateSecret" && tt.operation != "BatchGetSecretValue" && tt.operation != "DeleteSecret" {
-			want(t, tt.call(t, c, none), lost)
+			garrisontest.Want(t, tt.call(t, c, none), lost)
 		}
 	}
 	_, err := nobody.ListSecrets(t.Context(), &secretsmanager.ListSecretsInput{})
-	want(t, err, "AccessDeniedException: ")
+	garrisontest.Want(t, err, "AccessDeniedException: ")
 	_, err = nobody.GetRandomPassword(t.Context(), &secretsmanager.GetRandomPasswordInput{})
-	want(t, err, "AccessDeniedException: ")
+	garrisontest.Want(t, err, "AccessDeniedException: ")
 }

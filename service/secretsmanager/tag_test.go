@@ -8,6 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+
+	"github.com/garrison-cloud/garrison/internal/garrisontest"
 )
 
 func tag(key, value string) types.Tag { return types.Tag{Key: &key, Value: &value} }
@@ -29,22 +31,22 @@ func TestTags(t *testing.T) {
 		_, err := c.TagResource(t.Context(), &secretsmanager.TagResourceInput{SecretId: aws.String("app"), Tags: tags})
 		return err
 	}
-	want(t, add(tag("team", "red"), tag("Team", "blue")), "") // keys are case-sensitive
-	want(t, add(tag("team", "green"), tag("env", "")), "")
+	garrisontest.Want(t, add(tag("team", "red"), tag("Team", "blue")), "") // keys are case-sensitive
+	garrisontest.Want(t, add(tag("team", "green"), tag("env", "")), "")
 	if got := tagsOf(t, c); got != "Team=blue env= team=green" {
 		t.Errorf("tags = %s", got)
 	}
-	want(t, add(tag("a", "1"), tag("a", "2")), "InvalidParameterException: ")
-	want(t, add(tag("aws:a", "1")), "InvalidParameterException: ")
-	want(t, add(tag(strings.Repeat("k", 129), "1")), "ValidationException: ")
+	garrisontest.Want(t, add(tag("a", "1"), tag("a", "2")), "InvalidParameterException: ")
+	garrisontest.Want(t, add(tag("aws:a", "1")), "InvalidParameterException: ")
+	garrisontest.Want(t, add(tag(strings.Repeat("k", 129), "1")), "ValidationException: ")
 	var many []types.Tag
 	for i := range 48 {
 		many = append(many, tag(fmt.Sprint("k", i), ""))
 	}
-	want(t, add(many...), "InvalidParameterException: ")
-	want(t, add(many[:47]...), "")
+	garrisontest.Want(t, add(many...), "InvalidParameterException: ")
+	garrisontest.Want(t, add(many[:47]...), "")
 	_, err := c.UntagResource(t.Context(), &secretsmanager.UntagResourceInput{SecretId: aws.String("app"), TagKeys: []string{"team", "never"}})
-	want(t, err, "")
+	garrisontest.Want(t, err, "")
 	if got := tagsOf(t, c); strings.Contains(got, "team") || !strings.Contains(got, "Team=blue") {
 		t.Errorf("tags = %s", got)
 	}
@@ -61,10 +63,10 @@ func TestTagsMayNotShutOut(t *testing.T) {
 		_, err := red.TagResource(t.Context(), &secretsmanager.TagResourceInput{SecretId: aws.String("app"), Tags: []types.Tag{tag(key, value)}})
 		return err
 	}
-	want(t, add("env", "prod"), "")
-	want(t, add("team", "blue"), "AccessDeniedException: ")
+	garrisontest.Want(t, add("env", "prod"), "")
+	garrisontest.Want(t, add("team", "blue"), "AccessDeniedException: ")
 	_, err := red.UntagResource(t.Context(), &secretsmanager.UntagResourceInput{SecretId: aws.String("app"), TagKeys: []string{"team"}})
-	want(t, err, "AccessDeniedException: ")
+	garrisontest.Want(t, err, "AccessDeniedException: ")
 	if got := tagsOf(t, c); got != "env=prod team=red" {
 		t.Errorf("tags = %s", got)
 	}

@@ -8,6 +8,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/garrison-cloud/garrison/internal/garrisontest"
 )
 
 const (
@@ -43,8 +45,8 @@ func TestGetSecretValueChoosesVersion(t *testing.T) {
 			in.VersionStage = &tt.label
 		}
 		got, err := get(c, t, in)
-		if got != tt.value || fault(err) != tt.fault && !strings.HasPrefix(fault(err), tt.fault+" ") && !strings.HasPrefix(fault(err), tt.fault+":") || (err == nil) != (tt.fault == "") {
-			t.Errorf("%s: %q, %q; want %q, %q", tt.name, got, fault(err), tt.value, tt.fault)
+		if got != tt.value || garrisontest.Fault(err) != tt.fault && !strings.HasPrefix(garrisontest.Fault(err), tt.fault+" ") && !strings.HasPrefix(garrisontest.Fault(err), tt.fault+":") || (err == nil) != (tt.fault == "") {
+			t.Errorf("%s: %q, %q; want %q, %q", tt.name, got, garrisontest.Fault(err), tt.value, tt.fault)
 		}
 	}
 }
@@ -65,11 +67,11 @@ func TestPutSecretValueIsIdempotent(t *testing.T) {
 	}
 	taken := "ResourceExistsException: You can't use ClientRequestToken " + token + " because that value is already in use for a version of secret " + *made.ARN
 	_, err := c.PutSecretValue(t.Context(), in("three"))
-	want(t, err, taken)
+	garrisontest.Want(t, err, taken)
 	_, err = c.PutSecretValue(t.Context(), &secretsmanager.PutSecretValueInput{SecretId: aws.String("app"), SecretBinary: []byte("two"), ClientRequestToken: aws.String(token)})
-	want(t, err, taken)
+	garrisontest.Want(t, err, taken)
 	_, err = c.UpdateSecret(t.Context(), &secretsmanager.UpdateSecretInput{SecretId: aws.String("app"), SecretString: aws.String("two"), ClientRequestToken: aws.String(token)})
-	want(t, err, taken)
+	garrisontest.Want(t, err, taken)
 	wantValue(t, c, "app", "two")
 }
 
@@ -86,9 +88,9 @@ func TestCreateSecretIsIdempotent(t *testing.T) {
 		t.Errorf("again = %s %s, want %s %s", *again.ARN, *again.VersionId, *first.ARN, *first.VersionId)
 	}
 	_, err := c.CreateSecret(t.Context(), in("two", token))
-	want(t, err, "ResourceExistsException: You can't use ClientRequestToken "+token)
+	garrisontest.Want(t, err, "ResourceExistsException: You can't use ClientRequestToken "+token)
 	_, err = c.CreateSecret(t.Context(), in("one", another))
-	want(t, err, "ResourceExistsException: The operation failed because the secret app already exists.")
+	garrisontest.Want(t, err, "ResourceExistsException: The operation failed because the secret app already exists.")
 }
 
 func TestPutSecretValueRefuses(t *testing.T) {
@@ -110,14 +112,14 @@ func TestPutSecretValueRefuses(t *testing.T) {
 	} {
 		tt.in.SecretId = aws.String("app")
 		_, err := c.PutSecretValue(t.Context(), &tt.in)
-		if got := fault(err); !strings.HasPrefix(got, tt.want) {
+		if got := garrisontest.Fault(err); !strings.HasPrefix(got, tt.want) {
 			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
 		}
 	}
 	put(t, c, "app", long)
 	wantValue(t, c, "app", long)
 	_, err := c.PutSecretValue(t.Context(), &secretsmanager.PutSecretValueInput{SecretId: aws.String("nothing"), SecretString: aws.String("a")})
-	want(t, err, lost)
+	garrisontest.Want(t, err, lost)
 }
 
 // TestPutAtOnce adds versions from many callers at a time: each is there, and one

@@ -10,6 +10,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/garrison-cloud/garrison/internal/garrisontest"
 )
 
 // labels shows which version, by its text, has which labels.
@@ -73,8 +75,8 @@ func TestLabelsMove(t *testing.T) {
 		{"where it is", "b=AWSPREVIOUS c=AWSCURRENT d=green,red e=blue", "", move("red", "", "d")},
 		{"back to the first", "a=AWSCURRENT c=AWSPREVIOUS d=green,red e=blue", "", move("AWSCURRENT", "c", "a")},
 	} {
-		if err := step.do(); !strings.HasPrefix(fault(err), step.fault) || (err == nil) != (step.fault == "") {
-			t.Errorf("%s: %q, want %q", step.name, fault(err), step.fault)
+		if err := step.do(); !strings.HasPrefix(garrisontest.Fault(err), step.fault) || (err == nil) != (step.fault == "") {
+			t.Errorf("%s: %q, want %q", step.name, garrisontest.Fault(err), step.fault)
 		}
 		if got := labels(t, c, names); got != step.want {
 			t.Fatalf("%s: %s, want %s", step.name, got, step.want)
@@ -97,9 +99,9 @@ func TestLabelsAreBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	want(t, attach("one-more"), "LimitExceededException: ")
+	garrisontest.Want(t, attach("one-more"), "LimitExceededException: ")
 	_, err := c.PutSecretValue(t.Context(), &secretsmanager.PutSecretValueInput{SecretId: aws.String("app"), SecretString: aws.String("b")})
-	want(t, err, "LimitExceededException: ") // AWSPREVIOUS is the 21st
+	garrisontest.Want(t, err, "LimitExceededException: ") // AWSPREVIOUS is the 21st
 }
 
 // TestFirstVersionIsCurrent whatever labels it is given.
@@ -146,7 +148,7 @@ func TestVersionsArePruned(t *testing.T) {
 			break
 		}
 	}
-	want(t, err, "LimitExceededException: ")
+	garrisontest.Want(t, err, "LimitExceededException: ")
 }
 
 // allVersions reads all pages.
@@ -186,7 +188,7 @@ func TestListSecretVersionIds(t *testing.T) {
 		t.Errorf("versions = %v", slices.Collect(maps.Values(got)))
 	}
 	_, err = c.ListSecretVersionIds(t.Context(), &secretsmanager.ListSecretVersionIdsInput{SecretId: made.ARN, NextToken: aws.String("made-up")})
-	want(t, err, "InvalidNextTokenException: ")
+	garrisontest.Want(t, err, "InvalidNextTokenException: ")
 	_, err = c.ListSecretVersionIds(t.Context(), &secretsmanager.ListSecretVersionIdsInput{SecretId: made.ARN, MaxResults: aws.Int32(101)})
-	want(t, err, "ValidationException: ")
+	garrisontest.Want(t, err, "ValidationException: ")
 }

@@ -96,7 +96,7 @@ func TestNameOfTheGoneIsFree(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := s.CreateSecret(ctx, &sdk.CreateSecretInput{Name: aws.String("app")})
-	want(t, err, "InvalidRequestException: You can't create this secret")
+	garrisontest.Want(t, err, "InvalidRequestException: You can't create this secret")
 	fake.Advance(30 * aDay)
 	if _, err := s.CreateSecret(ctx, &sdk.CreateSecretInput{Name: aws.String("app")}); err != nil {
 		t.Fatal(err)

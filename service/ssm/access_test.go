@@ -11,6 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
+
+	"github.com/garrison-cloud/garrison/internal/garrisontest"
 )
 
 // TestPaths shows that policies reach parameters by their paths.
@@ -24,23 +26,23 @@ func TestPaths(t *testing.T) {
 	wantValue(t, u, arnOf("a/b/1"), "x")
 	refusal := "AccessDeniedException: User: arn:aws:iam::" + account + ":user/worker is not authorized to perform: ssm:"
 	_, err := get(t, u, "/c")
-	want(t, err, refusal+"GetParameter on resource: "+arnOf("c")+" because no identity-based policy allows the ssm:GetParameter action")
+	garrisontest.Want(t, err, refusal+"GetParameter on resource: "+arnOf("c")+" because no identity-based policy allows the ssm:GetParameter action")
 	_, err = get(t, u, "/nothing") // nobody learns what there is
-	want(t, err, refusal+"GetParameter on resource: "+arnOf("nothing"))
+	garrisontest.Want(t, err, refusal+"GetParameter on resource: "+arnOf("nothing"))
 	_, err = u.GetParameters(t.Context(), &ssm.GetParametersInput{Names: []string{"/a/b/1", "/c"}})
-	want(t, err, refusal+"GetParameters on resource: "+arnOf("c"))
+	garrisontest.Want(t, err, refusal+"GetParameters on resource: "+arnOf("c"))
 	_, err = u.GetParameterHistory(t.Context(), &ssm.GetParameterHistoryInput{Name: aws.String("/c")})
-	want(t, err, refusal+"GetParameterHistory on resource: "+arnOf("c"))
+	garrisontest.Want(t, err, refusal+"GetParameterHistory on resource: "+arnOf("c"))
 	_, err = u.PutParameter(t.Context(), &ssm.PutParameterInput{Name: aws.String("/c"), Value: aws.String("y"), Overwrite: aws.Bool(true)})
-	want(t, err, refusal+"PutParameter on resource: "+arnOf("c"))
+	garrisontest.Want(t, err, refusal+"PutParameter on resource: "+arnOf("c"))
 	_, err = u.DeleteParameter(t.Context(), &ssm.DeleteParameterInput{Name: aws.String("/c")})
-	want(t, err, refusal+"DeleteParameter on resource: "+arnOf("c"))
+	garrisontest.Want(t, err, refusal+"DeleteParameter on resource: "+arnOf("c"))
 	_, err = u.DeleteParameters(t.Context(), &ssm.DeleteParametersInput{Names: []string{"/a/b/1", "/c"}})
-	want(t, err, refusal+"DeleteParameters on resource: "+arnOf("c"))
+	garrisontest.Want(t, err, refusal+"DeleteParameters on resource: "+arnOf("c"))
 	_, err = u.LabelParameterVersion(t.Context(), &ssm.LabelParameterVersionInput{Name: aws.String("/c"), Labels: []string{"x"}})
-	want(t, err, refusal+"LabelParameterVersion on resource: "+arnOf("c"))
+	garrisontest.Want(t, err, refusal+"LabelParameterVersion on resource: "+arnOf("c"))
 	_, err = u.UnlabelParameterVersion(t.Context(), &ssm.UnlabelParameterVersionInput{Name: aws.String("/c"), ParameterVersion: aws.Int64(1), Labels: []string{"x"}})
-	want(t, err, refusal+"UnlabelParameterVersion on resource: "+arnOf("c"))
+	garrisontest.Want(t, err, refusal+"UnlabelParameterVersion on resource: "+arnOf("c"))
 	for name, n := range map[string]int{"PutParameter": 3, "GetParameters": 1, "DeleteParameters": 1, "LabelParameterVersion": 1} {
 		denied := func(e event) bool { return e.ErrorCode == "AccessDenied" || e.ErrorCode == "AccessDeniedException" }
 		if e := events(t, s, name, n); !slices.ContainsFunc(e, denied) {
@@ -62,7 +64,7 @@ func TestConditions(t *testing.T) {
 		{"Effect":"Deny","Action":"ssm:PutParameter","Resource":"*","Condition":{"StringEquals":{"ssm:Policies":"true"}}}]}`)
 	wantValue(t, u, "/mine", "x")
 	_, err := get(t, u, "/free")
-	want(t, err, "AccessDeniedException")
+	garrisontest.Want(t, err, "AccessDeniedException")
 	for i, tt := range []struct {
 		in   ssm.PutParameterInput
 		want string
@@ -76,7 +78,7 @@ func TestConditions(t *testing.T) {
 	} {
 		tt.in.Name, tt.in.Value, tt.in.Type = aws.String(fmt.Sprint("/new", i)), aws.String("x"), types.ParameterTypeString
 		_, err := u.PutParameter(t.Context(), &tt.in)
-		want(t, err, tt.want)
+		garrisontest.Want(t, err, tt.want)
 	}
 }
 
@@ -97,11 +99,11 @@ func TestTags(t *testing.T) {
 	for i := range 51 {
 		many = append(many, fmt.Sprint("k", i))
 	}
-	want(t, add(parameter, "/t", "b", "a"), "")
-	want(t, add(types.ResourceTypeForTaggingDocument, "/t", "b"), "InvalidResourceType")
-	want(t, add(parameter, "/nothing", "b"), "InvalidResourceId")
-	want(t, add(parameter, "/t", many...), "TooManyTagsError")
-	want(t, add(parameter, "/t", "aws:x"), "ValidationException")
+	garrisontest.Want(t, add(parameter, "/t", "b", "a"), "")
+	garrisontest.Want(t, add(types.ResourceTypeForTaggingDocument, "/t", "b"), "InvalidResourceType")
+	garrisontest.Want(t, add(parameter, "/nothing", "b"), "InvalidResourceId")
+	garrisontest.Want(t, add(parameter, "/t", many...), "TooManyTagsError")
+	garrisontest.Want(t, add(parameter, "/t", "aws:x"), "ValidationException")
 	if _, err := c.RemoveTagsFromResource(t.Context(), &ssm.RemoveTagsFromResourceInput{ResourceType: parameter, ResourceId: aws.String("/t"), TagKeys: []string{"b", "z"}}); err != nil {
 		t.Error(err)
 	}
@@ -110,9 +112,9 @@ func TestTags(t *testing.T) {
 		t.Errorf("tags %+v, %v", out, err)
 	}
 	_, err = c.ListTagsForResource(t.Context(), &ssm.ListTagsForResourceInput{ResourceType: parameter, ResourceId: aws.String("/u")})
-	want(t, err, "InvalidResourceId")
+	garrisontest.Want(t, err, "InvalidResourceId")
 	_, err = user(t, s, "nobody", "").ListTagsForResource(t.Context(), &ssm.ListTagsForResourceInput{ResourceType: parameter, ResourceId: aws.String("/t")})
-	want(t, err, "AccessDeniedException")
+	garrisontest.Want(t, err, "AccessDeniedException")
 	if e := events(t, s, "AddTagsToResource", 1)[0]; e.ReadOnly {
 		t.Errorf("event: %s", e.raw)
 	}
@@ -129,9 +131,9 @@ func TestSharing(t *testing.T) {
 	resource := aws.String(arnOf("shared"))
 	them := ssm.NewFromConfig(s.ConfigFor(other, region))
 	_, err := get(t, them, *resource)
-	want(t, err, "AccessDeniedException: User: arn:aws:iam::"+other+":root is not authorized to perform: ssm:GetParameter on resource: "+*resource+" because no resource-based policy allows the ssm:GetParameter action")
+	garrisontest.Want(t, err, "AccessDeniedException: User: arn:aws:iam::"+other+":root is not authorized to perform: ssm:GetParameter on resource: "+*resource+" because no resource-based policy allows the ssm:GetParameter action")
 	_, err = get(t, them, arnOf("nothing"))
-	want(t, err, "AccessDeniedException: User: arn:aws:iam::"+other+":root is not authorized to perform: ssm:GetParameter on resource: "+arnOf("nothing")+" because no resource-based policy allows the ssm:GetParameter action")
+	garrisontest.Want(t, err, "AccessDeniedException: User: arn:aws:iam::"+other+":root is not authorized to perform: ssm:GetParameter on resource: "+arnOf("nothing")+" because no resource-based policy allows the ssm:GetParameter action")
 	policy := aws.String(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":["` + other + `","` + account + `"]},"Action":"ssm:*","Resource":"` + *resource + `"}}`)
 	putPolicy := func(in ssm.PutResourcePolicyInput) (*ssm.PutResourcePolicyOutput, error) {
 		if in.Policy == nil {
@@ -148,7 +150,7 @@ func TestSharing(t *testing.T) {
 		t.Errorf("shared: %+v, %v", out, err)
 	}
 	_, err = get(t, them, *resource)
-	want(t, err, "AccessDeniedException") // KMS does not let them yet
+	garrisontest.Want(t, err, "AccessDeniedException") // KMS does not let them yet
 	keyPolicy := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::` + account + `:root"},"Action":"kms:*","Resource":"*"},
 		{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::` + other + `:root"},"Action":"kms:Decrypt","Resource":"*"}]}`
 	if _, err := k.PutKeyPolicy(t.Context(), &kms.PutKeyPolicyInput{KeyId: &key, Policy: &keyPolicy}); err != nil {
@@ -156,9 +158,9 @@ func TestSharing(t *testing.T) {
 	}
 	wantValue(t, them, *resource, "hunter2")
 	_, err = get(t, them, "/shared") // by its name it is their own
-	want(t, err, "ParameterNotFound")
+	garrisontest.Want(t, err, "ParameterNotFound")
 	_, err = user(t, s, "insider", allowing("*", "ssm:ListTagsForResource")).DeleteParameter(t.Context(), &ssm.DeleteParameterInput{Name: aws.String("/shared")})
-	want(t, err, "AccessDeniedException") // to share is to let read
+	garrisontest.Want(t, err, "AccessDeniedException") // to share is to let read
 	for _, tt := range []struct {
 		about string
 		in    ssm.PutResourcePolicyInput
@@ -175,7 +177,7 @@ func TestSharing(t *testing.T) {
 		{"as it should be", ssm.PutResourcePolicyInput{ResourceArn: resource, PolicyId: made.PolicyId, PolicyHash: made.PolicyHash}, ""},
 	} {
 		_, err := putPolicy(tt.in)
-		if got := fault(err); !strings.HasPrefix(got, tt.want) || tt.want == "" && got != "" {
+		if got := garrisontest.Fault(err); !strings.HasPrefix(got, tt.want) || tt.want == "" && got != "" {
 			t.Errorf("%s: error = %q, want %q", tt.about, got, tt.want)
 		}
 	}
@@ -184,19 +186,19 @@ func TestSharing(t *testing.T) {
 		t.Errorf("policies %+v, %v", list, err)
 	}
 	_, err = them.GetResourcePolicies(t.Context(), &ssm.GetResourcePoliciesInput{ResourceArn: resource})
-	want(t, err, "ResourceNotFoundException")
+	garrisontest.Want(t, err, "ResourceNotFoundException")
 	_, err = them.DeleteParameter(t.Context(), &ssm.DeleteParameterInput{Name: resource})
-	want(t, err, "ValidationException")
+	garrisontest.Want(t, err, "ValidationException")
 	if _, err := c.DeleteResourcePolicy(t.Context(), &ssm.DeleteResourcePolicyInput{ResourceArn: resource, PolicyId: made.PolicyId, PolicyHash: made.PolicyHash}); err != nil {
 		t.Fatal(err)
 	}
 	_, err = get(t, them, *resource)
-	want(t, err, "AccessDeniedException")
+	garrisontest.Want(t, err, "AccessDeniedException")
 	secret(t, c, "/default", "x", "", types.ParameterTierAdvanced)
 	_, err = putPolicy(ssm.PutResourcePolicyInput{ResourceArn: aws.String(arnOf("default"))})
-	want(t, err, "ResourcePolicyInvalidParameterException: To share a SecureString parameter")
+	garrisontest.Want(t, err, "ResourcePolicyInvalidParameterException: To share a SecureString parameter")
 	_, err = user(t, s, "nobody", "").DeleteResourcePolicy(t.Context(), &ssm.DeleteResourcePolicyInput{ResourceArn: resource, PolicyId: made.PolicyId, PolicyHash: made.PolicyHash})
-	want(t, err, "AccessDeniedException")
+	garrisontest.Want(t, err, "AccessDeniedException")
 	events(t, s, "PutResourcePolicy", 1)
 	events(t, s, "DeleteResourcePolicy", 1)
 }
@@ -220,10 +222,10 @@ func TestServiceSettings(t *testing.T) {
 		_, err := c.UpdateServiceSetting(t.Context(), &ssm.UpdateServiceSettingInput{SettingId: &id, SettingValue: &value})
 		return err
 	}
-	want(t, update(tier, "Advanced"), "")
-	want(t, update(tier, "Best"), "ValidationException")
-	want(t, update("/ssm/parameter-store/nothing", "x"), "ServiceSettingNotFound")
-	want(t, update("arn:aws:ssm:us-east-1:"+account+":servicesetting/ssm/parameter-store/high-throughput-enabled", "true"), "")
+	garrisontest.Want(t, update(tier, "Advanced"), "")
+	garrisontest.Want(t, update(tier, "Best"), "ValidationException")
+	garrisontest.Want(t, update("/ssm/parameter-store/nothing", "x"), "ServiceSettingNotFound")
+	garrisontest.Want(t, update("arn:aws:ssm:us-east-1:"+account+":servicesetting/ssm/parameter-store/high-throughput-enabled", "true"), "")
 	if got := setting(tier); *got.SettingValue != "Advanced" || *got.Status != "Customized" || *got.LastModifiedUser != "arn:aws:iam::"+account+":root" {
 		t.Errorf("setting %+v", got)
 	}
@@ -236,7 +238,7 @@ func TestServiceSettings(t *testing.T) {
 		t.Errorf("reset %+v, %v", reset, err)
 	}
 	_, err = user(t, s, "nobody", "").UpdateServiceSetting(t.Context(), &ssm.UpdateServiceSettingInput{SettingId: aws.String(tier), SettingValue: aws.String("Advanced")})
-	want(t, err, "AccessDeniedException: User: arn:aws:iam::"+account+":user/nobody is not authorized to perform: ssm:UpdateServiceSetting on resource: arn:aws:ssm:us-east-1:"+account+":servicesetting"+tier)
+	garrisontest.Want(t, err, "AccessDeniedException: User: arn:aws:iam::"+account+":user/nobody is not authorized to perform: ssm:UpdateServiceSetting on resource: arn:aws:ssm:us-east-1:"+account+":servicesetting"+tier)
 	events(t, s, "UpdateServiceSetting", 1)
 	events(t, s, "ResetServiceSetting", 1)
 }
@@ -260,15 +262,15 @@ func TestSecretsByReference(t *testing.T) {
 	wantValue(t, c, name+":AWSPREVIOUS", "hunter2")
 	wantValue(t, c, name+":"+*made.VersionId, "hunter2")
 	_, err = c.GetParameter(t.Context(), &ssm.GetParameterInput{Name: aws.String(name)})
-	want(t, err, "ValidationException: WithDecryption flag must be True for retrieving a Secret Manager secret.")
+	garrisontest.Want(t, err, "ValidationException: WithDecryption flag must be True for retrieving a Secret Manager secret.")
 	_, err = get(t, c, "/aws/reference/secretsmanager/nothing")
-	want(t, err, "ParameterNotFound: ")
+	garrisontest.Want(t, err, "ParameterNotFound: ")
 	out, err := c.GetParameters(t.Context(), &ssm.GetParametersInput{Names: []string{name, "/aws/reference/secretsmanager/nothing"}, WithDecryption: aws.Bool(true)})
 	if err != nil || len(out.Parameters) != 1 || len(out.InvalidParameters) != 1 {
 		t.Errorf("got %+v, %v", out, err)
 	}
 	_, err = get(t, user(t, s, "reader", allowing("*", "ssm:GetParameter")), name)
-	if got := fault(err); !strings.HasPrefix(got, "AccessDeniedException") || !strings.Contains(got, "secretsmanager:GetSecretValue") {
+	if got := garrisontest.Fault(err); !strings.HasPrefix(got, "AccessDeniedException") || !strings.Contains(got, "secretsmanager:GetSecretValue") {
 		t.Errorf("without secretsmanager:GetSecretValue: %q", got)
 	}
 	if e := events(t, s, "GetSecretValue", 1)[0]; e.UserIdentity.InvokedBy != "ssm.amazonaws.com" {

@@ -9,6 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
+
+	"github.com/garrison-cloud/garrison/internal/garrisontest"
 )
 
 // listed are the names of a hierarchy, page by page.
@@ -95,7 +97,7 @@ func TestGetParametersByPathRefusals(t *testing.T) {
 		{ssm.GetParametersByPathInput{Path: aws.String("/a"), ParameterFilters: filterBy("Type", "", "x")}, "InvalidFilterValue"},
 	} {
 		_, err := c.GetParametersByPath(t.Context(), &tt.in)
-		want(t, err, tt.want)
+		garrisontest.Want(t, err, tt.want)
 	}
 	u := user(t, s, "reader", `{"Version":"2012-10-17","Statement":[
 		{"Effect":"Allow","Action":"ssm:GetParametersByPath","Resource":"`+arnOf("a")+`"},
@@ -107,7 +109,7 @@ func TestGetParametersByPathRefusals(t *testing.T) {
 	}
 	for _, in := range []ssm.GetParametersByPathInput{{Path: aws.String("/a/b"), Recursive: aws.Bool(true)}, {Path: aws.String("/a")}, {Path: aws.String("/c")}} {
 		_, err := u.GetParametersByPath(t.Context(), &in)
-		want(t, err, "AccessDeniedException: User: arn:aws:iam::"+account+":user/reader is not authorized to perform: ssm:GetParametersByPath on resource: "+arnOf(strings.TrimPrefix(*in.Path, "/")))
+		garrisontest.Want(t, err, "AccessDeniedException: User: arn:aws:iam::"+account+":user/reader is not authorized to perform: ssm:GetParametersByPath on resource: "+arnOf(strings.TrimPrefix(*in.Path, "/")))
 	}
 }
 
@@ -127,10 +129,10 @@ func TestPublicParameters(t *testing.T) {
 		t.Errorf("listed %q", got)
 	}
 	_, err := get(t, c, regions+"/mars-1")
-	want(t, err, "ParameterNotFound")
+	garrisontest.Want(t, err, "ParameterNotFound")
 	nobody := user(t, s, "nobody", "")
 	_, err = get(t, nobody, regions+"/eu-west-1")
-	want(t, err, "AccessDeniedException")
+	garrisontest.Want(t, err, "AccessDeniedException")
 }
 
 func TestDescribeParameters(t *testing.T) {
@@ -212,9 +214,9 @@ func TestDescribeRefusals(t *testing.T) {
 		{ssm.DescribeParametersInput{ParameterFilters: filterBy("Name", "", "x"), Filters: []types.ParametersFilter{{Key: "Name", Values: []string{"a"}}}}, "ValidationException: You can use either"},
 	} {
 		_, err := c.DescribeParameters(t.Context(), &tt.in)
-		want(t, err, tt.want)
+		garrisontest.Want(t, err, tt.want)
 	}
 	u := user(t, s, "reader", allowing(arnOf("*"), "ssm:*"))
 	_, err := u.DescribeParameters(t.Context(), &ssm.DescribeParametersInput{})
-	want(t, err, "AccessDeniedException: User: arn:aws:iam::"+account+":user/reader is not authorized to perform: ssm:DescribeParameters on resource: arn:aws:ssm:us-east-1:"+account+":*")
+	garrisontest.Want(t, err, "AccessDeniedException: User: arn:aws:iam::"+account+":user/reader is not authorized to perform: ssm:DescribeParameters on resource: arn:aws:ssm:us-east-1:"+account+":*")
 }

@@ -8,6 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
+
+	"github.com/garrison-cloud/garrison/internal/garrisontest"
 )
 
 func TestPutRefusals(t *testing.T) {
@@ -58,7 +60,7 @@ func TestPutRefusals(t *testing.T) {
 			tt.in.Value = aws.String("value")
 		}
 		_, err := c.PutParameter(t.Context(), &tt.in)
-		if got := fault(err); !strings.HasPrefix(got, tt.want) {
+		if got := garrisontest.Fault(err); !strings.HasPrefix(got, tt.want) {
 			t.Errorf("%s: error = %q, want %q", tt.about, got, tt.want)
 		}
 	}
@@ -82,7 +84,7 @@ func TestOverwriteKeepsWhatIsNotSaid(t *testing.T) {
 		t.Errorf("described %+v", p)
 	}
 	_, err = c.PutParameter(t.Context(), &ssm.PutParameterInput{Name: aws.String("/image"), Value: aws.String("ami-x"), Overwrite: aws.Bool(true)})
-	want(t, err, "ValidationException: Parameter value is not in the required format")
+	garrisontest.Want(t, err, "ValidationException: Parameter value is not in the required format")
 }
 
 func TestTiers(t *testing.T) {
@@ -114,7 +116,7 @@ func TestTiers(t *testing.T) {
 		}
 	}
 	_, err := c.PutParameter(t.Context(), &ssm.PutParameterInput{Name: aws.String("/a"), Value: aws.String("x"), Tier: standard, Overwrite: aws.Bool(true)})
-	want(t, err, "ValidationException: This parameter uses the advanced-parameter tier.")
+	garrisontest.Want(t, err, "ValidationException: This parameter uses the advanced-parameter tier.")
 }
 
 func TestVersions(t *testing.T) {
@@ -135,7 +137,7 @@ func TestVersions(t *testing.T) {
 	}
 	label(1, "first")
 	_, err := c.PutParameter(t.Context(), &ssm.PutParameterInput{Name: aws.String("/v"), Value: aws.String("x"), Overwrite: aws.Bool(true)})
-	want(t, err, "ParameterMaxVersionLimitExceeded: You attempted to create a new version of /v by calling the PutParameter API with the overwrite flag. "+
+	garrisontest.Want(t, err, "ParameterMaxVersionLimitExceeded: You attempted to create a new version of /v by calling the PutParameter API with the overwrite flag. "+
 		"Version 1, the oldest version, can't be deleted because it has a label associated with it.")
 	label(50, "first")
 	put(t, c, "/v", "value101")
@@ -147,7 +149,7 @@ func TestVersions(t *testing.T) {
 	wantValue(t, c, arnOf("v")+":first", "value50")
 	for _, selector := range []string{"1", "102", "nothing", "-1", "0"} {
 		_, err := get(t, c, "/v:"+selector)
-		want(t, err, "ParameterVersionNotFound: Systems Manager could not find version "+selector+" of /v. Verify the version and try again.")
+		garrisontest.Want(t, err, "ParameterVersionNotFound: Systems Manager could not find version "+selector+" of /v. Verify the version and try again.")
 	}
 	var history []types.ParameterHistory
 	pages := ssm.NewGetParameterHistoryPaginator(c, &ssm.GetParameterHistoryInput{Name: aws.String("/v"), MaxResults: aws.Int32(30)})
@@ -162,9 +164,9 @@ func TestVersions(t *testing.T) {
 		t.Errorf("history has %d versions", len(history))
 	}
 	_, err = c.GetParameterHistory(t.Context(), &ssm.GetParameterHistoryInput{Name: aws.String("/v"), NextToken: aws.String("x")})
-	want(t, err, "InvalidNextToken")
+	garrisontest.Want(t, err, "InvalidNextToken")
 	_, err = c.GetParameterHistory(t.Context(), &ssm.GetParameterHistoryInput{Name: aws.String("/w")})
-	want(t, err, "ParameterNotFound")
+	garrisontest.Want(t, err, "ParameterNotFound")
 }
 
 func TestLabels(t *testing.T) {
@@ -181,21 +183,21 @@ func TestLabels(t *testing.T) {
 	}
 	wantValue(t, c, "/l:A.b-c_1", "2")
 	_, err = label(nil, "a1", "a2", "a3", "a4", "a5", "a6", "a7", "a8", "a9")
-	want(t, err, "ParameterVersionLabelLimitExceeded: A parameter version can have maximum 10 labels.Move one or more labels to another version and try again.")
+	garrisontest.Want(t, err, "ParameterVersionLabelLimitExceeded: A parameter version can have maximum 10 labels.Move one or more labels to another version and try again.")
 	if _, err = label(aws.Int64(1), "good"); err != nil {
 		t.Fatal(err)
 	}
 	wantValue(t, c, "/l:good", "1")
 	_, err = label(aws.Int64(3), "good")
-	want(t, err, "ParameterVersionNotFound: Systems Manager could not find version 3 of /l.")
+	garrisontest.Want(t, err, "ParameterVersionNotFound: Systems Manager could not find version 3 of /l.")
 	_, err = c.LabelParameterVersion(t.Context(), &ssm.LabelParameterVersionInput{Name: aws.String("/m"), Labels: []string{"a"}})
-	want(t, err, "ParameterNotFound")
+	garrisontest.Want(t, err, "ParameterNotFound")
 	off, err := c.UnlabelParameterVersion(t.Context(), &ssm.UnlabelParameterVersionInput{Name: aws.String("/l"), ParameterVersion: aws.Int64(1), Labels: []string{"good", "A.b-c_1"}})
 	if err != nil || fmt.Sprint(off.RemovedLabels, off.InvalidLabels) != "[good] [A.b-c_1]" {
 		t.Errorf("unlabeled %+v, %v", off, err)
 	}
 	_, err = get(t, c, "/l:good")
-	want(t, err, "ParameterVersionNotFound")
+	garrisontest.Want(t, err, "ParameterVersionNotFound")
 }
 
 func TestGetParametersAndDelete(t *testing.T) {
@@ -217,9 +219,9 @@ func TestGetParametersAndDelete(t *testing.T) {
 		t.Error(err)
 	}
 	_, err = c.DeleteParameter(t.Context(), &ssm.DeleteParameterInput{Name: aws.String("a")})
-	want(t, err, "ParameterNotFound")
+	garrisontest.Want(t, err, "ParameterNotFound")
 	_, err = get(t, c, "/b")
-	want(t, err, "ParameterNotFound")
+	garrisontest.Want(t, err, "ParameterNotFound")
 	if n := put(t, c, "/b", "anew"); n != 1 {
 		t.Errorf("version of a parameter made anew = %d, want 1", n)
 	}

@@ -51,7 +51,7 @@ func TestSecureStringIsOpenedAsTheCaller(t *testing.T) {
 				t.Errorf("sealed value = %q, %v", *out.Parameter.Value, err)
 			}
 			_, err = get(t, reader, "/app/password")
-			if got := fault(err); !strings.HasPrefix(got, "AccessDeniedException: ") || !strings.Contains(got, "kms:Decrypt") && !strings.Contains(got, "ciphertext") {
+			if got := garrisontest.Fault(err); !strings.HasPrefix(got, "AccessDeniedException: ") || !strings.Contains(got, "kms:Decrypt") && !strings.Contains(got, "ciphertext") {
 				t.Errorf("without kms:Decrypt: %q", got)
 			}
 			opener := user(t, s, "opener", allowing("*", "ssm:GetParameter", "kms:Decrypt"))
@@ -60,7 +60,7 @@ func TestSecureStringIsOpenedAsTheCaller(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err = get(t, c, "/app/password")
-			want(t, err, "InvalidKeyId: "+key+" is disabled. (Service: AWSKMS; Status Code: 400; Error Code: DisabledException)")
+			garrisontest.Want(t, err, "InvalidKeyId: "+key+" is disabled. (Service: AWSKMS; Status Code: 400; Error Code: DisabledException)")
 		})
 	}
 }
@@ -96,7 +96,7 @@ func TestSecureStringDefaultKey(t *testing.T) {
 		}
 	}
 	_, err = c.PutParameter(t.Context(), &ssm.PutParameterInput{Name: aws.String("/default"), Value: aws.String("x"), Type: types.ParameterTypeSecureString})
-	want(t, err, "ParameterAlreadyExists")
+	garrisontest.Want(t, err, "ParameterAlreadyExists")
 }
 
 // TestPutNeedsTheKey shows that who may not use the key can store nothing under it.
@@ -106,7 +106,7 @@ func TestPutNeedsTheKey(t *testing.T) {
 	_, key := newKey(t, s)
 	writer := user(t, s, "writer", allowing("*", "ssm:*"))
 	_, err := writer.PutParameter(t.Context(), &ssm.PutParameterInput{Name: aws.String("/a"), Value: aws.String("x"), Type: types.ParameterTypeSecureString, KeyId: &key})
-	want(t, err, "AccessDeniedException: User: arn:aws:iam::"+account+":user/writer is not authorized to perform: kms:Encrypt on resource: "+key)
+	garrisontest.Want(t, err, "AccessDeniedException: User: arn:aws:iam::"+account+":user/writer is not authorized to perform: kms:Encrypt on resource: "+key)
 	_, err = get(t, writer, "/a")
-	want(t, err, "ParameterNotFound")
+	garrisontest.Want(t, err, "ParameterNotFound")
 }

@@ -2,7 +2,6 @@ package ssm_test
 
 import (
 	"encoding/json"
-	"errors"
 	"strings"
 	"testing"
 
@@ -11,7 +10,6 @@ import (
 	trail "github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
-	"github.com/aws/smithy-go"
 
 	"github.com/garrison-cloud/garrison/internal/garrisontest"
 )
@@ -80,26 +78,6 @@ func wantValue(t *testing.T, c *ssm.Client, name, value string) *types.Parameter
 		t.Errorf("value of %s = %q, want %q", name, *p.Value, value)
 	}
 	return p
-}
-
-// fault returns "Code: message" of a server's error, "" for none.
-func fault(err error) string {
-	if err == nil {
-		return ""
-	}
-	var api smithy.APIError
-	if !errors.As(err, &api) {
-		return err.Error()
-	}
-	return api.ErrorCode() + ": " + api.ErrorMessage()
-}
-
-// want fails the test unless err begins with the code and message; "" is no error.
-func want(t *testing.T, err error, prefix string) {
-	t.Helper()
-	if got := fault(err); prefix == "" && got != "" || !strings.HasPrefix(got, prefix) {
-		t.Errorf("error = %q, want %q", got, prefix)
-	}
 }
 
 // allowing is an IAM policy that allows actions on a resource.
@@ -178,7 +156,7 @@ func TestPutAndGet(t *testing.T) {
 	}
 	for _, name := range []string{"/plain", "nothing", "/prod/db", arnOf("nothing"), "/aws/service/nothing"} {
 		_, err := get(t, c, name)
-		want(t, err, "ParameterNotFound")
+		garrisontest.Want(t, err, "ParameterNotFound")
 	}
 	e := events(t, s, "PutParameter", 2)
 	for _, x := range e {

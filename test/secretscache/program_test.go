@@ -3,15 +3,11 @@ package secretscache_test
 import (
 	"bufio"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -19,31 +15,8 @@ import (
 	"github.com/garrison-cloud/garrison/internal/garrisontest"
 )
 
-// program is the path of the program in testdata, built once.
-var program = sync.OnceValues(func() (string, error) {
-	// Having read its files makes the test's cache notice a change of them.
-	for _, name := range []string{"go.mod", "go.sum", "main.go"} {
-		if _, err := os.ReadFile(filepath.Join("testdata", "program", name)); err != nil {
-			return "", err
-		}
-	}
-	var log strings.Builder
-	cmd := exec.Command("go", "tool", "-n", "program") // builds it, and says where
-	cmd.Dir, cmd.Stderr = filepath.Join("testdata", "program"), &log
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	out, err := cmd.Output()
-	if strings.Contains(log.String(), ": reading http") {
-		return "", fmt.Errorf("%w\n%s", errNotServed, &log)
-	}
-	if err != nil {
-		return "", fmt.Errorf("build the program: %w\n%s", err, &log)
-	}
-	return strings.TrimSpace(string(out)), nil
-})
-
-// errNotServed tells that the client is not to be had: some module mirrors do not
-// serve it.
-var errNotServed = errors.New("AWS's caching client cannot be downloaded here")
+// program builds the program in testdata.
+var program = garrisontest.Program("testdata/program", "program", "main.go")
 
 // A reader is a running program, with a cache of its own.
 type reader struct {
@@ -55,8 +28,8 @@ type reader struct {
 func newReader(t *testing.T, srv *garrisontest.Server, as aws.Config, ttl string) *reader {
 	t.Helper()
 	path, err := program()
-	if errors.Is(err, errNotServed) {
-		t.Skip(err)
+	if err != nil && strings.Contains(err.Error(), ": reading http") { // some module mirrors do not serve it
+		t.Skip("AWS's caching client cannot be downloaded here: ", err)
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -1,13 +1,11 @@
 package sops_test
 
 import (
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -15,24 +13,8 @@ import (
 	"github.com/garrison-cloud/garrison/internal/garrisontest"
 )
 
-// program is the path of the command, built once from the module in testdata/program.
-var program = sync.OnceValues(func() (string, error) {
-	// The files that pin it: having read them makes the test's cache notice a change.
-	for _, name := range []string{"go.mod", "go.sum"} {
-		if _, err := os.ReadFile(filepath.Join("testdata", "program", name)); err != nil {
-			return "", err
-		}
-	}
-	var log strings.Builder
-	cmd := exec.Command("go", "tool", "-n", "sops") // builds it, and says where
-	cmd.Dir, cmd.Stderr = filepath.Join("testdata", "program"), &log
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	out, err := cmd.Output()
-	if err != nil {
-		return "", fmt.Errorf("build sops: %w\n%s", err, &log)
-	}
-	return strings.TrimSpace(string(out)), nil
-})
+// program builds the command.
+var program = garrisontest.Program("testdata/program", "sops")
 
 // work is a server, a directory, and one principal who runs sops there.
 type work struct {

@@ -8,10 +8,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -24,24 +22,8 @@ import (
 
 var plaintext = bytes.Repeat([]byte("the books of the year\n"), 100)
 
-// program is the path of the program in testdata, built once.
-var program = sync.OnceValues(func() (string, error) {
-	// Having read its files makes the test's cache notice a change of them.
-	for _, name := range []string{"go.mod", "go.sum", "main.go"} {
-		if _, err := os.ReadFile(filepath.Join("testdata", "program", name)); err != nil {
-			return "", err
-		}
-	}
-	var log strings.Builder
-	cmd := exec.Command("go", "tool", "-n", "program") // builds it, and says where
-	cmd.Dir, cmd.Stderr = filepath.Join("testdata", "program"), &log
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	out, err := cmd.Output()
-	if err != nil {
-		return "", fmt.Errorf("build the program: %w\n%s", err, &log)
-	}
-	return strings.TrimSpace(string(out)), nil
-})
+// program builds the program in testdata.
+var program = garrisontest.Program("testdata/program", "program", "main.go")
 
 // TestTink seals and opens in each of the ways in which Tink uses a key of KMS.
 func TestTink(t *testing.T) {
