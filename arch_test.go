@@ -36,12 +36,16 @@ internal/wire/modelgen: internal/wire/model
 internal/wire:       internal/authz internal/arn internal/jsonenc internal/wire/model
 internal/audit:      engine/iam internal/authz internal/store internal/clock internal/jsonenc
 internal/jobs:       internal/clock internal/store
+internal/blob:       internal/clock internal/store
+internal/blob/*:     internal/blob internal/store
 internal/relay:      internal/store internal/clock
 internal/hsm/frame:
 internal/hsm/hsmtest:
 internal/hsm:        internal/clock internal/hsm/frame
 pkcs11:              internal/hsm/frame
-service/*:           internal/runtime internal/wire internal/jobs internal/relay internal/authz internal/store internal/audit internal/lastuse internal/page internal/recent internal/hsm internal/clock internal/arn internal/jsonenc internal/xks engine/*
+edge:                internal/clock edge/*
+edge/*:              internal/clock engine/* edge/*
+service/*:           internal/runtime internal/wire internal/jobs internal/blob internal/blob/* internal/relay internal/authz internal/store internal/audit internal/lastuse internal/page internal/recent internal/hsm internal/clock internal/arn internal/jsonenc internal/xks engine/*
 internal/gateway:    internal/wire internal/authz internal/sigv4 internal/audit internal/lastuse internal/store internal/clock internal/arn engine/iam
 internal/server:     *
 internal/garrisontest: *

@@ -172,11 +172,17 @@ func (e *evaluation) resourceReach() (reach, Decision) {
 	if e.policies.Granted {
 		return direct, allowed(Grant, matched{})
 	}
-	p := e.policies.Resource
-	if p == nil {
-		return notReached, Decision{}
-	}
 	best, match := notReached, matched{}
+	for _, p := range [...]*Policy{e.policies.Resource, e.policies.ACL} {
+		if p != nil && best < direct {
+			best, match = e.reachBy(p, best, match)
+		}
+	}
+	return best, allowed(Resource, match)
+}
+
+// reachBy is a closer way than best, by a statement of p, or best.
+func (e *evaluation) reachBy(p *Policy, best reach, match matched) (reach, matched) {
 	for c := p.allow.candidates(e.action, e.service); best < direct; {
 		i, ok := c.next()
 		if !ok {
@@ -187,7 +193,7 @@ func (e *evaluation) resourceReach() (reach, Decision) {
 			best, match = r, matched{p, i}
 		}
 	}
-	return best, allowed(Resource, match)
+	return best, match
 }
 
 // allowedBy returns the first statement of the policies that allows the request.

@@ -26,6 +26,9 @@ type Policies struct {
 	HasSession  bool
 	// Resource is the resource's own policy; nil is none.
 	Resource *Policy
+	// ACL is a second policy of the resource's own, into which its access control list
+	// was put; nil is none. It allows, and denies nothing.
+	ACL *Policy
 	// ResourceDecides tells that identity policies count only where the resource's
 	// policy lets the account in, as a KMS key's and a role's do (KMS Developer
 	// Guide, "Allows access to the AWS account and enables IAM policies").

@@ -120,7 +120,20 @@ func (a *Authorizer) gather(ctx context.Context, p *Principal, t *Target) (iam.P
 			return out, fmt.Errorf("compile the policy of %s: %w", t.Resource, err)
 		}
 	}
-	return out, nil
+	if t.ACL == "" {
+		return out, nil
+	}
+	return out, a.gatherACL(t, &out)
+}
+
+// gatherACL adds what a resource's access control list allows.
+func (a *Authorizer) gatherACL(t *Target, out *iam.Policies) error {
+	p, err := a.compiler.Compile(t.ACL, iam.ResourcePolicy)
+	if err != nil {
+		return fmt.Errorf("compile the ACL of %s: %w", t.Resource, err)
+	}
+	out.ACL = p
+	return nil
 }
 
 func (a *Authorizer) compile(documents []string, kind iam.Kind) ([]*iam.Policy, error) {

@@ -16,6 +16,9 @@ type Target struct {
 	Account string
 	// Policy is the resource's own policy document, empty if it has none.
 	Policy string
+	// ACL is the resource's access control list put as a policy, which counts beside
+	// Policy and denies nothing; empty if it has none.
+	ACL string
 	// PolicyDecides tells that identity policies count only where Policy lets the
 	// account in: KMS keys and role trust.
 	PolicyDecides bool

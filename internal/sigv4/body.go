@@ -5,7 +5,9 @@ import (
 	"encoding/hex"
 	"hash"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -30,6 +32,14 @@ func (b *Body) Trailer() http.Header {
 		return nil
 	}
 	return b.chunks.Trailer()
+}
+
+// Expected are the names, in lower case, of the headers that will trail the body.
+func (b *Body) Expected() []string {
+	if b.chunks == nil {
+		return nil
+	}
+	return slices.Collect(maps.Keys(b.chunks.expected))
 }
 
 // Unverified returns r's body as if a signature held: for a server that takes

@@ -109,6 +109,9 @@ const xmlHead = `<?xml version="1.0" encoding="UTF-8"?>` + "\n"
 func (s *Service) encodeREST(p Protocol, op *Operation, v reflect.Value, r *Response) error {
 	n, m := op.plan.out, op.plan.outPayload
 	writeHTTP(n, v, r)
+	if op.Name == "GetObject" || op.Name == "HeadObject" {
+		partial(r)
+	}
 	if r.Status == http.StatusNoContent {
 		return nil
 	}
@@ -132,6 +135,13 @@ func (s *Service) encodeREST(p Protocol, op *Operation, v reflect.Value, r *Resp
 		}
 	}
 	return nil
+}
+
+// partial sets the status of an answer that is a range (RFC 9110, 15.3.7).
+func partial(r *Response) {
+	if r.Header["Content-Range"] != nil && r.Status == http.StatusOK {
+		r.Status = http.StatusPartialContent
+	}
 }
 
 func (s *Service) encodeMembers(p Protocol, op *Operation, v reflect.Value, r *Response) error {

@@ -22,6 +22,9 @@ type Operation struct {
 	Answered bool
 	// Uses tells that the operation makes use of the resources that it names.
 	Uses bool
+	// Data tells that CloudTrail counts the call as a data event: it is not in the
+	// event history, and recorded only where a trail's selectors take it.
+	Data bool
 	// Admit is asked before anything else about a call whose caller is known: an
 	// error refuses it. nil admits all.
 	Admit func(ctx context.Context, in any) error
@@ -76,6 +79,11 @@ func Answered(o *Operation) { o.ReadOnly, o.Answered = true, true }
 // Uses marks an operation that makes use of the resources that its target names,
 // as encryption does of a key: when each was last used is then remembered.
 func Uses(o *Operation) { o.Uses = true }
+
+// Data marks an operation on what a resource holds, such as s3:GetObject, where
+// the others are on the resource itself (CloudTrail User Guide, "Logging data
+// events").
+func Data(o *Operation) { o.Data = true }
 
 // Anonymous marks an operation that is called without a signature, because the
 // input itself proves who calls: sts:AssumeRoleWithWebIdentity and its like. Its

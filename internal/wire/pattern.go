@@ -15,7 +15,8 @@ var equivalents = map[string]string{
 	`^(?!\s*$).+`:                  `.*\S.*`,
 	`(?!^[0-9]+$)([a-zA-Z0-9-_]+)`: `[a-zA-Z0-9_-]*[a-zA-Z_-][a-zA-Z0-9_-]*`,
 	`((?!^\d+$)^[0-9a-zA-Z-_]+$)`:  `[a-zA-Z0-9_-]*[a-zA-Z_-][a-zA-Z0-9_-]*`,
-	`[0-9A-Za-z\.\-_]*(?<!\.)`:     `[0-9A-Za-z.\-_]*[0-9A-Za-z\-_]`,
+	`(\*\.)?(((?!-)[A-Za-z0-9-]{0,62}[A-Za-z0-9])\.)+((?!-)[A-Za-z0-9-]{1,62}[A-Za-z0-9])`: `(\*\.)?([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z0-9][A-Za-z0-9-]{0,61}[A-Za-z0-9]`,
+	`[0-9A-Za-z\.\-_]*(?<!\.)`: `[0-9A-Za-z.\-_]*[0-9A-Za-z\-_]`,
 }
 
 // translate turns a Java regular expression into one of RE2's that matches the

@@ -10,6 +10,12 @@ var accessanalyzerTable string
 //go:embed account.table
 var accountTable string
 
+//go:embed acm.table
+var acmTable string
+
+//go:embed acmpca.table
+var acmpcaTable string
+
 //go:embed cloudtrail.table
 var cloudtrailTable string
 
@@ -22,8 +28,14 @@ var cloudwatchlogsTable string
 //go:embed ec2.table
 var ec2Table string
 
+//go:embed elasticloadbalancingv2.table
+var elasticloadbalancingv2Table string
+
 //go:embed eventbridge.table
 var eventbridgeTable string
+
+//go:embed globalaccelerator.table
+var globalacceleratorTable string
 
 //go:embed iam.table
 var iamTable string
@@ -34,8 +46,14 @@ var kmsTable string
 //go:embed lambda.table
 var lambdaTable string
 
+//go:embed route53.table
+var route53Table string
+
 //go:embed s3.table
 var s3Table string
+
+//go:embed s3control.table
+var s3controlTable string
 
 //go:embed secretsmanager.table
 var secretsmanagerTable string
@@ -52,21 +70,31 @@ var ssmTable string
 //go:embed sts.table
 var stsTable string
 
+//go:embed wafv2.table
+var wafv2Table string
+
 var tables = map[string]string{
-	"accessanalyzer": accessanalyzerTable,
-	"account":        accountTable,
-	"cloudtrail":     cloudtrailTable,
-	"cloudwatch":     cloudwatchTable,
-	"cloudwatchlogs": cloudwatchlogsTable,
-	"ec2":            ec2Table,
-	"eventbridge":    eventbridgeTable,
-	"iam":            iamTable,
-	"kms":            kmsTable,
-	"lambda":         lambdaTable,
-	"s3":             s3Table,
-	"secretsmanager": secretsmanagerTable,
-	"sns":            snsTable,
-	"sqs":            sqsTable,
-	"ssm":            ssmTable,
-	"sts":            stsTable,
+	"accessanalyzer":         accessanalyzerTable,
+	"account":                accountTable,
+	"acm":                    acmTable,
+	"acmpca":                 acmpcaTable,
+	"cloudtrail":             cloudtrailTable,
+	"cloudwatch":             cloudwatchTable,
+	"cloudwatchlogs":         cloudwatchlogsTable,
+	"ec2":                    ec2Table,
+	"elasticloadbalancingv2": elasticloadbalancingv2Table,
+	"eventbridge":            eventbridgeTable,
+	"globalaccelerator":      globalacceleratorTable,
+	"iam":                    iamTable,
+	"kms":                    kmsTable,
+	"lambda":                 lambdaTable,
+	"route53":                route53Table,
+	"s3":                     s3Table,
+	"s3control":              s3controlTable,
+	"secretsmanager":         secretsmanagerTable,
+	"sns":                    snsTable,
+	"sqs":                    sqsTable,
+	"ssm":                    ssmTable,
+	"sts":                    stsTable,
+	"wafv2":                  wafv2Table,
 }

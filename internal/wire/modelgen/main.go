@@ -26,20 +26,27 @@ type source struct{ pkg, botocore string }
 var services = []source{
 	{"accessanalyzer", "accessanalyzer"},
 	{"account", "account"},
+	{"acm", "acm"},
+	{"acmpca", "acm-pca"},
 	{"cloudtrail", "cloudtrail"},
 	{"cloudwatch", "cloudwatch"},
 	{"cloudwatchlogs", "logs"},
 	{"ec2", "ec2"},
+	{"elasticloadbalancingv2", "elbv2"},
 	{"eventbridge", "events"},
+	{"globalaccelerator", "globalaccelerator"},
 	{"iam", "iam"},
 	{"kms", "kms"},
 	{"lambda", "lambda"},
+	{"route53", "route53"},
 	{"s3", "s3"},
+	{"s3control", "s3control"},
 	{"secretsmanager", "secretsmanager"},
 	{"sns", "sns"},
 	{"sqs", "sqs"},
 	{"ssm", "ssm"},
 	{"sts", "sts"},
+	{"wafv2", "wafv2"},
 }
 
 func main() {
