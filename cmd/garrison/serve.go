@@ -19,6 +19,7 @@ type serveCmd struct {
 	Listen      string            `default:"127.0.0.1:4566" help:"Address of the API (default ${default})." placeholder:"HOST:PORT"`
 	OpsListen   string            `default:"127.0.0.1:4567" help:"Address of /_garrison/health and /metrics, or \"off\" (default ${default})." placeholder:"HOST:PORT"`
 	Data        string            `help:"Directory of the state (default ${data}; with --dev: in memory)." placeholder:"DIR" type:"path"`
+	Blob        string            `help:"Bucket of an S3-compatible server for objects' bytes, in place of the data directory; its keys are AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY." placeholder:"s3://BUCKET/PREFIX?endpoint=URL"`
 	Regions     []string          `default:"us-east-1" help:"Regions to serve; the first is what clients use by default (default ${default})." placeholder:"REGION"`
 	Account     []string          `default:"000000000000" help:"Account ids; each gets a root access key (default ${default})." placeholder:"ID"`
 	Dev         bool              `help:"For tests: take any signature, and a twelve-digit access key id as the account's root."`
@@ -27,6 +28,9 @@ type serveCmd struct {
 	PeerListen  string            `help:"Address at which the Regions of other processes deliver." placeholder:"HOST:PORT"`
 	PeerSecret  string            `help:"File of the secret that all the processes share." placeholder:"FILE" type:"existingfile"`
 	HSM         []string          `name:"hsm" sep:"none" help:"A PKCS#11 token that KMS may keep keys in, by the id of the CloudHSM cluster that it stands for (repeatable)." placeholder:"CLUSTER=MODULE,token=LABEL"`
+	Resolver    string            `help:"The name server that proofs of certificates' names are looked up at (the machine's)." placeholder:"HOST:PORT"`
+	SMTP        string            `name:"smtp" help:"The mail server that sends validation mails of certificates; without one their links are written to the log." placeholder:"HOST:PORT"`
+	MailFrom    string            `help:"The sender of those mails." placeholder:"ADDRESS"`
 	Audit       string            `default:"grouped" enum:"grouped,strict" help:"When events are durable: grouped (within half a second) or strict (before the answer)."`
 	FunctionUID int               `name:"function-uid" default:"1879048192" help:"First of the user ids that Lambda functions run under, 64 a Region, when the server is root (default ${default})." placeholder:"UID"`
 	Quotas      string            `default:"off" enum:"off,aws" help:"Request rates that callers are held to: off, or aws for those that AWS publishes."`
@@ -67,9 +71,9 @@ func (c *serveCmd) config() server.Config {
 		data = defaultData()
 	}
 	return server.Config{
-		Listen: c.Listen, OpsListen: c.OpsListen, Data: data, Regions: c.Regions, Accounts: c.Account,
+		Listen: c.Listen, OpsListen: c.OpsListen, Data: data, Blob: c.Blob, Regions: c.Regions, Accounts: c.Account,
 		Dev: c.Dev, IAMOff: c.DevIAM == "off", StrictAudit: c.Audit == "strict",
-		Quotas: c.Quotas == "aws", FunctionUID: c.FunctionUID, HSM: c.HSM, Peers: c.Peer, PeerListen: c.PeerListen, PeerSecret: c.PeerSecret,
+		Quotas: c.Quotas == "aws", FunctionUID: c.FunctionUID, HSM: c.HSM, SMTP: c.SMTP, MailFrom: c.MailFrom, Resolver: server.NameServer(c.Resolver), Peers: c.Peer, PeerListen: c.PeerListen, PeerSecret: c.PeerSecret,
 		TLS: c.TLS, TLSCert: c.TLSCert, TLSKey: c.TLSKey, TraceEndpoint: c.Trace, Drain: c.Drain,
 		Logger: c.logger(),
 	}

@@ -67,6 +67,9 @@ var blocks = store.NewTable("audit.block",
 type promise struct {
 	Account string `cbor:"1,keyasint"`
 	Record  Record `cbor:"2,keyasint"`
+	// To are those who receive the event; Data tells that it is not in the history.
+	To   []string `cbor:"3,keyasint,omitempty"`
+	Data bool     `cbor:"4,keyasint,omitempty"`
 }
 
 var promises = store.NewTable("audit.promise",

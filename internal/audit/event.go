@@ -6,6 +6,7 @@
 package audit
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
@@ -22,6 +23,8 @@ type Event struct {
 	ID, RequestID, SharedID string
 	// Time is when the call arrived.
 	Time time.Time
+	// Type is CloudTrail's eventType; empty is "AwsApiCall".
+	Type string
 	// Source is the service's principal ("kms.amazonaws.com"), Name the operation.
 	Source, Name string
 	// Region is where the call was handled.
@@ -38,6 +41,11 @@ type Event struct {
 	Request, Response []byte
 	// ReadOnly tells that the operation changes no state.
 	ReadOnly bool
+	// Data tells that it is a data event: it is not in the event history.
+	Data bool
+	// To are those who receive the event beside the history. Promise and Record add
+	// who takes it at that time.
+	To []string
 	// Resources are what the call acted on.
 	Resources []Resource
 	// TLS is empty for a call in the clear.
@@ -76,13 +84,20 @@ func (e *Event) AppendJSON(dst []byte) []byte {
 	o.String("eventID", e.ID)
 	o.Bool("readOnly", e.ReadOnly)
 	appendResources(&o, e.Resources)
-	o.String("eventType", "AwsApiCall")
-	o.Bool("managementEvent", true)
+	o.String("eventType", cmp.Or(e.Type, "AwsApiCall"))
+	o.Bool("managementEvent", !e.Data)
 	o.String("recipientAccountId", e.Recipient)
 	o.Present("sharedEventID", e.SharedID)
-	o.String("eventCategory", "Management")
+	o.String("eventCategory", e.category())
 	e.appendTLS(&o)
 	return o.Close()
+}
+
+func (e *Event) category() string {
+	if e.Data {
+		return "Data"
+	}
+	return "Management"
 }
 
 // sourceAddress is the calling service's name where a service makes the call.

@@ -28,6 +28,7 @@ type Log struct {
 	newID  func() string
 	logger *slog.Logger
 	strict bool
+	trails Trails        // nil when events go nowhere else
 	wake   chan struct{} // has room for one: a flush is wanted
 
 	mu      sync.Mutex // guards the fields below
@@ -45,6 +46,8 @@ type entry struct {
 	account  string
 	record   Record
 	promised bool
+	to       []string // who receives the event beside the history
+	data     bool     // it is not in the history
 }
 
 // Options configure a Log.
@@ -77,20 +80,31 @@ func (l *Log) Ready() error {
 
 // Promise stores what is known of the event in the transaction of the write
 // that it describes, so that the one is never kept without the other.
+//
+// It sets e.To to those who receive it. A data event that nobody receives is nothing.
 func (l *Log) Promise(tx *store.Tx, e *Event) error {
-	return promises.Put(tx, &promise{Account: e.Recipient, Record: e.record()})
+	l.address(e)
+	if e.Data && len(e.To) == 0 {
+		return nil
+	}
+	return promises.Put(tx, &promise{Account: e.Recipient, Record: e.record(), To: e.To, Data: e.Data})
 }
 
 // Record takes the finished event. promised tells that Promise was called for
-// it. The event is durable within half a second, or on return in strict mode.
+// it, which has set e.To. The event is durable within half a second, or on return in
+// strict mode. A data event that nobody receives is not recorded.
 func (l *Log) Record(e *Event, promised bool) error {
+	l.address(e)
+	if e.Data && len(e.To) == 0 {
+		return nil
+	}
 	r := e.record()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for l.bytes > maxPending && l.failure == nil && !l.closed {
 		l.flushed.Wait()
 	}
-	l.pending = append(l.pending, entry{e.Recipient, r, promised})
+	l.pending = append(l.pending, entry{e.Recipient, r, promised, e.To, e.Data})
 	l.bytes += len(r.JSON)
 	l.taken++
 	mine := l.taken
@@ -197,7 +211,7 @@ func (l *Log) keep(ctx context.Context, batch []entry) error {
 	for len(batch) > 0 {
 		n, size := 0, 0
 		for n < len(batch) && n < 2000 && size < chunkBytes {
-			size += len(batch[n].record.JSON)
+			size += len(batch[n].record.JSON) * (1 + len(batch[n].to))
 			n++
 		}
 		if err := l.keepChunk(ctx, batch[:n]); err != nil {
@@ -209,15 +223,13 @@ func (l *Log) keep(ctx context.Context, batch []entry) error {
 }
 
 func (l *Log) keepChunk(ctx context.Context, chunk []entry) error {
-	made, err := l.blocks(chunk)
+	made, err := l.pack(chunk)
 	if err != nil {
 		return err
 	}
-	return l.db.Update(ctx, func(tx *store.Tx) error {
-		for _, b := range made {
-			if err := blocks.Add(tx, b); err != nil {
-				return err
-			}
+	err = l.db.Update(ctx, func(tx *store.Tx) error {
+		if err := made.add(tx); err != nil {
+			return err
 		}
 		for _, e := range chunk {
 			if !e.promised {
@@ -230,6 +242,38 @@ func (l *Log) keepChunk(ctx context.Context, chunk []entry) error {
 		}
 		return nil
 	})
+	if err == nil {
+		l.tell(made.parcels)
+	}
+	return err
+}
+
+// packed is what a chunk of events becomes.
+type packed struct {
+	blocks  []*block
+	parcels []*Parcel
+}
+
+func (l *Log) pack(chunk []entry) (p packed, err error) {
+	if p.blocks, err = l.blocks(chunk); err != nil {
+		return p, err
+	}
+	p.parcels, err = l.parcels(chunk)
+	return p, err
+}
+
+func (p packed) add(tx *store.Tx) error {
+	for _, b := range p.blocks {
+		if err := blocks.Add(tx, b); err != nil {
+			return err
+		}
+	}
+	for _, sent := range p.parcels {
+		if err := parcels.Add(tx, sent); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // blocks groups records by account, and cuts where a block would grow too
@@ -237,11 +281,14 @@ func (l *Log) keepChunk(ctx context.Context, chunk []entry) error {
 func (l *Log) blocks(chunk []entry) ([]*block, error) {
 	byAccount := map[string][]Record{}
 	for _, e := range chunk {
+		if e.data {
+			continue
+		}
 		byAccount[e.account] = append(byAccount[e.account], e.record)
 	}
 	var out []*block
 	for account, records := range byAccount {
-		slices.SortFunc(records, func(a, b Record) int { return a.Time.Compare(b.Time) })
+		sortByTime(records)
 		for len(records) > 0 {
 			n := cut(records)
 			b, err := newBlock(account, l.newID(), records[:n])
@@ -253,6 +300,10 @@ func (l *Log) blocks(chunk []entry) ([]*block, error) {
 		}
 	}
 	return out, nil
+}
+
+func sortByTime(records []Record) {
+	slices.SortFunc(records, func(a, b Record) int { return a.Time.Compare(b.Time) })
 }
 
 func cut(records []Record) int {
@@ -275,7 +326,7 @@ func (l *Log) Recover(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			left = append(left, entry{p.Account, p.Record, true})
+			left = append(left, entry{p.Account, p.Record, true, p.To, p.Data})
 		}
 		return nil
 	})

@@ -58,12 +58,19 @@ func (e *ServiceEvent) appendJSON(dst []byte, id string) []byte {
 // never kept without the other. The transaction is of the log's own database.
 func (l *Log) Write(tx *store.Tx, e *ServiceEvent) error {
 	id := l.newID()
-	b, err := newBlock(e.Account, l.newID(), []Record{{
+	kept := []entry{{account: e.Account, record: Record{
 		ID: id, Time: e.Time, Name: e.Name, Source: e.Source, Resources: e.Resources, Region: e.Region,
 		JSON: e.appendJSON(nil, id),
-	}})
+	}}}
+	if l.trails != nil {
+		kept[0].to = l.trails.Take(&Event{
+			Type: "AwsServiceEvent", ID: id, Time: e.Time, Name: e.Name, Source: e.Source,
+			Recipient: e.Account, Region: e.Region, Resources: e.Resources,
+		})
+	}
+	made, err := l.pack(kept)
 	if err != nil {
 		return err
 	}
-	return blocks.Add(tx, b)
+	return made.add(tx)
 }

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/garrison-cloud/garrison/engine/iam"
 	"github.com/garrison-cloud/garrison/internal/arn"
@@ -21,13 +22,31 @@ func Promise(log *audit.Log) func(context.Context, *store.Tx) error {
 			return nil
 		}
 		x.promised = log
+		if x.op.Data && !log.TakesData() {
+			return nil
+		}
 		for _, e := range x.events() {
 			if err := log.Promise(tx, e); err != nil {
 				return err
 			}
+			x.receivers.add(e)
 		}
 		return nil
 	}
+}
+
+// receivers are those whom events were promised to, by the account whose event it is:
+// they receive it even when they have stopped listening since.
+type receivers map[string][]string
+
+func (r *receivers) add(e *audit.Event) {
+	if len(e.To) == 0 {
+		return
+	}
+	if *r == nil {
+		*r = receivers{}
+	}
+	(*r)[e.Recipient] = e.To
 }
 
 // audit records the finished call. When it cannot be recorded, its result is
@@ -40,7 +59,11 @@ func (x *exchange) audit() {
 	if x.promised != nil {
 		log = x.promised
 	}
+	if x.op.Data && len(x.receivers) == 0 && !log.TakesData() {
+		return
+	}
 	for _, e := range x.events() {
+		e.To = x.receivers[e.Recipient]
 		if x.err != nil {
 			f := x.failure()
 			e.ErrorCode, e.ErrorMessage = f.Code, clip(f.Message)
@@ -97,7 +120,8 @@ func (x *exchange) event() *audit.Event {
 	e := &audit.Event{
 		ID: x.call.EventID, RequestID: x.call.RequestID, Time: x.call.Time,
 		Source: x.service.Principal(), Name: x.op.Name, Region: x.call.Region,
-		Recipient: x.call.Principal.Account, Facts: &x.call.Facts, ReadOnly: x.op.ReadOnly,
+		Recipient: x.call.Principal.Account, Facts: &x.call.Facts,
+		ReadOnly: x.op.ReadOnly, Data: x.op.Data,
 	}
 	if x.in != nil {
 		e.Request = x.op.AppendAuditInput(nil, x.in)
@@ -111,6 +135,9 @@ func (x *exchange) event() *audit.Event {
 			owner = e.Recipient
 		}
 		e.Resources = append(e.Resources, audit.Resource{ARN: t.Resource, Type: t.Type, Account: owner})
+		if bucket, _, ok := strings.Cut(t.Resource, "/"); ok && t.Type == "AWS::S3::Object" { // CloudTrail names both
+			e.Resources = append(e.Resources, audit.Resource{ARN: bucket, Type: "AWS::S3::Bucket", Account: owner})
+		}
 	}
 	for _, m := range x.call.Made {
 		e.Resources = append(e.Resources, audit.Resource{ARN: m.ARN, Type: m.Type, Account: e.Recipient})

@@ -53,8 +53,9 @@ type exchange struct {
 	started time.Time
 	span    trace.Span
 	// promised is the log in which the call's event stands promised.
-	promised *audit.Log
-	status   int
+	promised  *audit.Log
+	receivers receivers
+	status    int
 }
 
 func (g *Gateway) newExchange(ctx context.Context) *exchange {

@@ -54,9 +54,8 @@ type Config struct {
 	// MessageEncoder seals the details of a denial for services that answer with
 	// an encoded authorization message; nil leaves them out.
 	MessageEncoder func(ctx context.Context, d *authz.Denied) (string, error)
-	// Certificate returns what is served to anybody under a path: the certificates that
-	// SNS's subscribers verify messages by. nil serves none.
-	Certificate func(ctx context.Context, path string) (pem []byte, ok bool)
+	// Public answer what is no API call, in this order.
+	Public []Public
 	// Uses notes when access keys and permissions were last used; nil notes nothing.
 	Uses *lastuse.Recorder
 }
@@ -99,7 +98,7 @@ func New(c Config) *Gateway {
 
 // ServeHTTP takes one call through all stages.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if g.serveCertificate(w, r) {
+	if g.servePublic(w, r) {
 		return
 	}
 	x := g.newExchange(r.Context())

@@ -112,7 +112,7 @@ func (x *exchange) findAction() error {
 }
 
 func (x *exchange) findREST() error {
-	name, ok := serviceOfREST(x.scope)
+	name, ok := serviceOfREST(x.scope, x.r)
 	s := x.g.services[name]
 	if !ok || s == nil {
 		return x.unserved(x.scope)

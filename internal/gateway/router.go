@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"net/http"
 	"slices"
 	"strings"
 
@@ -22,11 +23,18 @@ func serviceOfQuery(signing, version, action string) (string, bool) {
 	return "", false
 }
 
+// controlPath begins the paths of S3 Control, which is signed for like S3. No bucket can
+// be called so: the version is followed by one of S3 Control's own nouns.
+const controlPath = "/v20180820/"
+
 // serviceOfREST returns the service that a REST request is for. A request that
 // nobody signed can only be S3's.
-func serviceOfREST(signing string) (string, bool) {
-	if signing == "" {
-		signing = "s3"
+func serviceOfREST(signing string, r *http.Request) (string, bool) {
+	if signing == "" || signing == "s3" {
+		if signing != "" && strings.HasPrefix(r.URL.Path, controlPath) && r.Header.Get("X-Amz-Account-Id") != "" {
+			return "s3control", true
+		}
+		return "s3", true
 	}
 	named := wire.BySigningName(signing)
 	if len(named) == 0 {

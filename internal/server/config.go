@@ -15,6 +15,7 @@ import (
 
 	"github.com/garrison-cloud/garrison/internal/arn"
 	"github.com/garrison-cloud/garrison/internal/clock"
+	"github.com/garrison-cloud/garrison/service/acm"
 	"github.com/garrison-cloud/garrison/service/kms"
 )
 
@@ -26,6 +27,9 @@ type Config struct {
 	Listen, OpsListen string
 	// Data is the data directory; empty keeps everything in memory.
 	Data string
+	// Blob is the bucket that large bodies go to, as s3://BUCKET/PREFIX?endpoint=URL; empty
+	// is the data directory.
+	Blob string
 	// Regions are served, the first being the home of what all share (us-east-1).
 	Regions []string
 	// Accounts have a root user each (000000000000).
@@ -55,6 +59,11 @@ type Config struct {
 	// may use (external ones, by the machine's trusted authorities).
 	HSM     []string
 	Outside kms.Outside
+	// Resolver looks up what proves the names of certificates (the machine's name server).
+	Resolver acm.Resolver
+	// SMTP is the mail server, with its port, that sends validation mails (none: their
+	// links are written to the log); MailFrom is their sender.
+	SMTP, MailFrom string
 	// FunctionUID is the first of the user ids that Lambda functions run under, 64 a
 	// Region, where the server is root (1879048192).
 	FunctionUID int

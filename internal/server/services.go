@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -18,6 +19,8 @@ import (
 	"github.com/garrison-cloud/garrison/internal/wire"
 	"github.com/garrison-cloud/garrison/service/accessanalyzer"
 	"github.com/garrison-cloud/garrison/service/account"
+	"github.com/garrison-cloud/garrison/service/acm"
+	"github.com/garrison-cloud/garrison/service/acmpca"
 	"github.com/garrison-cloud/garrison/service/cloudtrail"
 	"github.com/garrison-cloud/garrison/service/cloudwatch"
 	"github.com/garrison-cloud/garrison/service/ec2"
@@ -41,8 +44,15 @@ type services struct {
 	regions    map[string]*gateway.Region
 	workers    []worker
 	uses       *lastuse.Recorder
+	// trails are those of all Regions.
+	trails *cloudtrail.Trails
 	// topics are by Region.
 	topics map[string]*sns.Service
+	// authorities are by Region; logger takes what answering to anybody has to say.
+	authorities map[string]*acmpca.Service
+	logger      *slog.Logger
+	// certificates are ACM's, of each Region.
+	certificates []*acm.Service
 	// url is where the API answers.
 	url string
 	// gateway is set once it is built of the others.
@@ -65,7 +75,7 @@ var globalServices = map[string]bool{"iam": true, "account": true}
 func buildServices(c *Config, st *storage) (*services, error) {
 	compiler := authz.NewCompiler(compiledPolicies)
 	shared := st.rooms[global]
-	s := &services{regions: map[string]*gateway.Region{}, topics: map[string]*sns.Service{}}
+	s := &services{regions: map[string]*gateway.Region{}, topics: map[string]*sns.Service{}, authorities: map[string]*acmpca.Service{}}
 	s.uses = lastuse.New(lastuse.Config{DB: shared.db, Clock: c.Clock, Kept: map[string]time.Duration{lastuse.Permission: iam.Tracking}})
 	s.workers = append(s.workers, s.uses)
 	s.iam = iam.New(iam.Config{DB: shared.db, Clock: c.Clock, Compiler: compiler, Uses: s.uses})
@@ -73,6 +83,9 @@ func buildServices(c *Config, st *storage) (*services, error) {
 	s.authorizer = authz.New(s.iam, compiler)
 	if c.IAMOff {
 		s.authorizer = authz.Off()
+	}
+	if err := s.openTrails(st); err != nil {
+		return nil, err
 	}
 	for _, region := range c.Regions {
 		if err := s.buildRegion(c, region, st.rooms[region], shared); err != nil {
@@ -87,14 +100,18 @@ func (s *services) buildRegion(c *Config, region string, local, shared *room) er
 	held := secretsmanager.New(secretsmanager.Config{DB: local.db, Clock: c.Clock, Region: region, KMS: inProcessKMS{s}, Relay: local.relay, Lambda: rotationFunctions{s}, Events: local.log})
 	told := s.events(c, region, local)
 	stored := ssm.New(ssm.Config{DB: local.db, Clock: c.Clock, Region: region, Regions: c.Regions, KMS: inProcessKMS{s}, Secrets: inProcessSecrets{s}, Events: parameterEvents{told}})
-	s.workers = append(s.workers, keys, held, stored)
+	bodies := s3.New(s3.Config{Names: shared.db, DB: local.db, Depot: local.depot, Region: region, Clock: c.Clock, KMS: inProcessKMS{s}, Logger: c.Logger})
+	s.workers = append(s.workers, keys, held, stored, bodies)
 	queues, published := s.messaging(c, region, local)
 	functions, kept := s.functions(c, region, local)
+	certified, signing := s.certificatesOf(c, region, local, told)
 	r := &gateway.Region{Services: map[string]*wire.Service{}, Log: local.log}
 	for name, svc := range map[string]service{
 		"accessanalyzer": accessanalyzer.New(knownActions()),
 		"account":        account.New(c.Regions),
-		"cloudtrail":     cloudtrail.New(c.Clock, local.log, shared.log),
+		"acm":            certified,
+		"acmpca":         signing,
+		"cloudtrail":     s.trailsOf(c, region, local, shared),
 		"cloudwatch":     cloudwatch.New(local.db),
 		"cloudwatchlogs": kept,
 		"ec2":            ec2.New(c.Regions),
@@ -102,7 +119,7 @@ func (s *services) buildRegion(c *Config, region string, local, shared *room) er
 		"iam":            s.iam,
 		"kms":            keys,
 		"lambda":         functions,
-		"s3":             s3.New(shared.db, region),
+		"s3":             bodies,
 		"secretsmanager": held,
 		"sns":            published,
 		"sqs":            queues,
@@ -132,7 +149,7 @@ func (s *services) gatewayConfig(c *Config, m *gateway.Metrics, t trace.Tracer) 
 	g := gateway.Config{
 		Regions: s.regions, Home: home(c.Regions), Global: globalServices,
 		Keys: keys, Authorizer: s.authorizer, Clock: c.Clock, Wall: clock.System{}, NewID: newID,
-		Logger: c.Logger, Metrics: m, Tracer: t, AnySignature: c.Dev, Certificate: s.certificate,
+		Logger: c.Logger, Metrics: m, Tracer: t, AnySignature: c.Dev, Public: s.public(),
 		MessageEncoder: s.sts.EncodeMessage, Uses: s.uses,
 	}
 	if c.Dev {

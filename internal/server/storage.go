@@ -11,6 +11,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/garrison-cloud/garrison/internal/audit"
+	"github.com/garrison-cloud/garrison/internal/blob"
+	"github.com/garrison-cloud/garrison/internal/blob/dir"
+	"github.com/garrison-cloud/garrison/internal/blob/remote"
 	"github.com/garrison-cloud/garrison/internal/gateway"
 	"github.com/garrison-cloud/garrison/internal/relay"
 	"github.com/garrison-cloud/garrison/internal/store"
@@ -27,6 +30,7 @@ type room struct {
 	db    *store.DB
 	log   *audit.Log
 	relay *relay.Relay
+	depot *blob.Depot // of bodies that the store's rows name
 }
 
 // storage is all state of the process: one room a Region, and the shared one.
@@ -106,10 +110,39 @@ func (s *storage) open(c *Config, root store.Root, name string) error {
 	}
 	r.log = audit.NewLog(r.db, audit.Options{Strict: c.StrictAudit, NewID: newID, Logger: c.Logger})
 	r.relay = relay.New(relay.Config{DB: r.db, Clock: c.Clock, Region: name, Logger: c.Logger})
+	if r.depot, err = openDepot(c, r.db, name); err != nil {
+		return errors.Join(err, r.db.Close())
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.rooms[name] = r
 	return nil
+}
+
+// bodies is the directory of what is too large for the stores.
+const bodies = "blobs"
+
+func openDepot(c *Config, db *store.DB, name string) (*blob.Depot, error) {
+	bs, err := openBodies(c, name)
+	if err != nil {
+		return nil, err
+	}
+	return blob.NewDepot(blob.Config{Store: bs, DB: db, Clock: c.Clock, Logger: c.Logger}), nil
+}
+
+func openBodies(c *Config, name string) (blob.Store, error) {
+	switch {
+	case c.Blob != "":
+		where, err := remote.Parse(c.Blob)
+		if err != nil {
+			return nil, fmt.Errorf("--blob: %w", err)
+		}
+		return remote.Open(context.Background(), where, name)
+	case c.Data == "":
+		return blob.Memory(), nil
+	default:
+		return dir.Open(filepath.Join(c.Data, bodies, name))
+	}
 }
 
 func openEngine(c *Config, name string) (store.Engine, error) {

@@ -34,7 +34,7 @@ func (s *Service) LookupEvents(ctx context.Context, in *cloudtrail.LookupEventsI
 	if in.EventCategory == types.EventCategoryInsight {
 		return out, nil // no insights are recorded, so none are found
 	}
-	records, next, err := audit.Scan(ctx, s.logs, q)
+	records, next, err := audit.Scan(ctx, s.Logs, q)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +51,7 @@ func (s *Service) query(ctx context.Context, in *cloudtrail.LookupEventsInput) (
 	call := wire.CallFrom(ctx)
 	q := audit.Query{
 		Account: call.Account(), Region: call.Region, Limit: defaultResults,
-		From: s.clock.Now().Add(-audit.Retention),
+		From: s.Clock.Now().Add(-audit.Retention),
 	}
 	if in.StartTime != nil && in.StartTime.After(q.From) {
 		q.From = *in.StartTime

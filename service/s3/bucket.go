@@ -9,8 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
-	"github.com/aws/smithy-go"
 
+	"github.com/garrison-cloud/garrison/internal/blob"
 	"github.com/garrison-cloud/garrison/internal/page"
 	"github.com/garrison-cloud/garrison/internal/store"
 	"github.com/garrison-cloud/garrison/internal/wire"
@@ -29,6 +29,16 @@ type bucket struct {
 	Account string    `cbor:"2,keyasint"`
 	Region  string    `cbor:"3,keyasint"`
 	Created time.Time `cbor:"4,keyasint"`
+	// UID tells the bucket from another that had the name before.
+	UID string `cbor:"5,keyasint,omitempty"`
+}
+
+// id is what the bucket's objects are filed under.
+func (b *bucket) id() string {
+	if b.UID == "" {
+		return b.Name // made before buckets had ids
+	}
+	return b.UID
 }
 
 // Names are one scope for the whole world, so they are not filed by account; the
@@ -37,9 +47,8 @@ var buckets = store.NewTable("s3.bucket",
 	func(b *bucket) store.Key { return store.K(b.Name) },
 	store.Index("account", func(b *bucket) []store.Key { return []store.Key{store.K(b.Account, b.Name)} }))
 
-func bucketARN(name string) string { return "arn:aws:s3:::" + name }
-
-// CreateBucket takes a name and the Region in which its objects will lie.
+// CreateBucket takes a name and the Region in which its objects will lie. What the
+// request sets of the bucket is there before its name is.
 func (s *Service) CreateBucket(ctx context.Context, in *s3.CreateBucketInput) (*s3.CreateBucketOutput, error) {
 	if !validName(*in.Bucket) {
 		return nil, fail("InvalidBucketName", "The specified bucket is not valid.")
@@ -47,10 +56,17 @@ func (s *Service) CreateBucket(ctx context.Context, in *s3.CreateBucketInput) (*
 	if err := s.checkLocation(in.CreateBucketConfiguration); err != nil {
 		return nil, err
 	}
-	account := wire.CallFrom(ctx).Account()
+	b := &bucket{Name: *in.Bucket, Account: wire.CallFrom(ctx).Account(), Region: s.region, UID: blob.NewID(s.clock.Now()).String()}
+	set, err := newSettings(b, in)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.db.Update(ctx, func(tx *store.Tx) error { return allSettings.Put(tx, set) }); err != nil {
+		return nil, err
+	}
 	var owner string
-	err := s.db.Update(ctx, func(tx *store.Tx) error {
-		old, err := buckets.Get(tx, *in.Bucket)
+	err = s.names.Update(ctx, func(tx *store.Tx) error {
+		old, err := buckets.Get(tx, b.Name)
 		if err == nil {
 			owner = old.Account
 			return store.ErrExists
@@ -58,15 +74,36 @@ func (s *Service) CreateBucket(ctx context.Context, in *s3.CreateBucketInput) (*
 		if !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
-		return buckets.Insert(tx, &bucket{Name: *in.Bucket, Account: account, Region: s.region, Created: tx.Now()})
+		b.Created = tx.Now()
+		return buckets.Insert(tx, b)
 	})
 	if errors.Is(err, store.ErrExists) {
-		return nil, taken(owner == account)
+		err = taken(owner == b.Account)
 	}
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, s.forget(ctx, b))
 	}
 	return &s3.CreateBucketOutput{Location: aws.String("/" + *in.Bucket), BucketArn: aws.String(bucketARN(*in.Bucket))}, nil
+}
+
+// forget deletes the settings of a bucket that isn't there.
+func (s *Service) forget(ctx context.Context, b *bucket) error {
+	return s.db.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error { return allSettings.Drop(tx, b.id()) })
+}
+
+// newSettings are what CreateBucket itself can set.
+func newSettings(b *bucket, in *s3.CreateBucketInput) (*settings, error) {
+	set := &settings{ID: b.id(), Bucket: b.Name, Ownership: in.ObjectOwnership}
+	if aws.ToBool(in.ObjectLockEnabledForBucket) {
+		set.Versioning = types.BucketVersioningStatusEnabled
+		set.Lock = &types.ObjectLockConfiguration{ObjectLockEnabled: types.ObjectLockEnabledEnabled}
+	}
+	if c := in.CreateBucketConfiguration; c != nil {
+		for _, t := range c.Tags {
+			set.Tags = append(set.Tags, tag{Key: aws.ToString(t.Key), Value: aws.ToString(t.Value)})
+		}
+	}
+	return set, nil
 }
 
 // checkLocation holds a location constraint to the Region that was called.
@@ -107,8 +144,8 @@ func (s *Service) ListBuckets(ctx context.Context, in *s3.ListBucketsInput) (*s3
 		}
 		r.After = buckets.IndexAfter(store.K(account, string(after)), &bucket{Name: string(after)})
 	}
-	out := &s3.ListBucketsOutput{Owner: &types.Owner{ID: aws.String(account)}, Prefix: in.Prefix, Buckets: []types.Bucket{}}
-	err := s.db.View(ctx, func(tx *store.Tx) error {
+	out := &s3.ListBucketsOutput{Owner: &types.Owner{ID: aws.String(canonicalID(account))}, Prefix: in.Prefix, Buckets: []types.Bucket{}}
+	err := s.names.View(ctx, func(tx *store.Tx) error {
 		for b, err := range buckets.ScanIndex(tx, "account", r) {
 			if err != nil {
 				return err
@@ -160,22 +197,56 @@ func (s *Service) GetBucketLocation(ctx context.Context, in *s3.GetBucketLocatio
 	return out, nil
 }
 
-// DeleteBucket gives a bucket's name back.
+// DeleteBucket gives an empty bucket's name back. First the bucket is closed, so that
+// nothing can be put into it meanwhile; a crash after that leaves it to the next call.
 func (s *Service) DeleteBucket(ctx context.Context, in *s3.DeleteBucketInput) (*s3.DeleteBucketOutput, error) {
-	err := s.db.Update(ctx, func(tx *store.Tx) error { return buckets.Delete(tx, *in.Bucket) })
+	b, err := s.find(ctx, *in.Bucket)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.close(ctx, b); err != nil {
+		return nil, err
+	}
+	err = s.names.Update(ctx, func(tx *store.Tx) error { return buckets.Delete(tx, *in.Bucket) })
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, missing()
 	}
 	if err != nil {
 		return nil, err
 	}
-	return &s3.DeleteBucketOutput{}, nil
+	return &s3.DeleteBucketOutput{}, s.forget(ctx, b)
+}
+
+// close lets nothing more into a bucket, if it is empty.
+func (s *Service) close(ctx context.Context, b *bucket) error {
+	return s.db.Update(ctx, func(tx *store.Tx) error {
+		set, err := settingsOf(tx, b)
+		if err != nil {
+			return err
+		}
+		for v, err := range objects.Scan(tx, store.Range{Prefix: store.K(b.id()), Limit: 1}) {
+			if err != nil {
+				return err
+			}
+			return notEmpty(v)
+		}
+		set.Closed = true
+		return allSettings.Put(tx, set)
+	})
+}
+
+func notEmpty(v *version) error {
+	message := "The bucket you tried to delete is not empty"
+	if v.Marker || v.ID != "" {
+		message += ". You must delete all versions in the bucket."
+	}
+	return fail("BucketNotEmpty", message)
 }
 
 // find returns a bucket of this Region, or AWS's error.
 func (s *Service) find(ctx context.Context, name string) (*bucket, error) {
 	var b *bucket
-	err := s.db.View(ctx, func(tx *store.Tx) (err error) {
+	err := s.names.View(ctx, func(tx *store.Tx) (err error) {
 		b, err = buckets.Get(tx, name)
 		return err
 	})
@@ -183,12 +254,4 @@ func (s *Service) find(ctx context.Context, name string) (*bucket, error) {
 		return nil, missing()
 	}
 	return b, err
-}
-
-func missing() error {
-	return &types.NoSuchBucket{Message: aws.String("The specified bucket does not exist")}
-}
-
-func fail(code, message string) error {
-	return &smithy.GenericAPIError{Code: code, Message: message, Fault: smithy.FaultClient}
 }

@@ -1,21 +1,72 @@
-// Package s3 serves Amazon S3. So far it keeps buckets and no objects: an
-// operation on objects answers NotImplemented.
+// Package s3 serves Amazon S3. An object's bytes are sealed before they touch a disk,
+// under a secret that the chosen kind of server-side encryption keeps; its row names them
+// once they are durable. It refuses what a bucket's policy, its public access block or
+// the key's policy refuses, and never gives out a byte that isn't what was put.
+//
+//	PutObject → seal (a secret) → take (hash, seal, sync) → commit (version, event, replication)
+//	GetObject → lookup → open (the secret) → read (unseal)
 package s3
 
 import (
+	"context"
+	"log/slog"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/garrison-cloud/garrison/internal/blob"
+	"github.com/garrison-cloud/garrison/internal/clock"
+	"github.com/garrison-cloud/garrison/internal/jobs"
+	"github.com/garrison-cloud/garrison/internal/recent"
 	"github.com/garrison-cloud/garrison/internal/store"
 	"github.com/garrison-cloud/garrison/internal/wire"
 )
 
+// Config is what a Service is made of. All fields are required.
+type Config struct {
+	// Names is the store that all Regions share: a bucket's name is unique in the world.
+	Names *store.DB
+	// DB is the Region's own, where objects are; Depot keeps the bytes that its rows name.
+	DB     *store.DB
+	Depot  *blob.Depot
+	Region string
+	Clock  clock.Clock
+	KMS    Keys
+	Logger *slog.Logger
+}
+
+// keptBucketKeys is about how many bucket keys are kept for their short life.
+const keptBucketKeys = 10_000
+
 // Service implements the S3 API of one Region. Its methods are safe for
 // concurrent use.
 type Service struct {
-	db     *store.DB // shared by all Regions: a bucket's name is unique in the world
-	region string
+	names, db  *store.DB
+	depot      *blob.Depot
+	region     string
+	clock      clock.Clock
+	kms        Keys
+	log        *slog.Logger
+	bucketKeys *recent.Map[bucketKeyName, *bucketKey]
+	worker     *jobs.Worker
 }
 
-// New returns a Service of region that keeps its buckets in db.
-func New(db *store.DB, region string) *Service { return &Service{db: db, region: region} }
+// New returns a Service.
+func New(c Config) *Service {
+	s := &Service{
+		names: c.Names, db: c.DB, depot: c.Depot, region: c.Region, clock: c.Clock, kms: c.KMS, log: c.Logger,
+		bucketKeys: recent.New[bucketKeyName, *bucketKey](keptBucketKeys),
+	}
+	s.worker = jobs.New(c.Clock, s.scatter)
+	return s
+}
+
+// Run does the background work until ctx ends.
+func (s *Service) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.depot.Run(ctx) })
+	g.Go(func() error { return s.worker.Run(ctx) })
+	return g.Wait()
+}
 
 // Operations lists what the service serves, grouped by noun.
 func (s *Service) Operations() []wire.Operation {
@@ -25,5 +76,14 @@ func (s *Service) Operations() []wire.Operation {
 		wire.Op(s.onHead, s.HeadBucket),
 		wire.Op(s.onLocation, s.GetBucketLocation),
 		wire.Op(s.onDelete, s.DeleteBucket),
+
+		wire.Op(s.onPut, s.PutObject, wire.Data),
+		wire.Op(s.onGet, s.GetObject, wire.Data),
+		wire.Op(s.onHeadObject, s.HeadObject, wire.Data),
+		wire.Op(s.onDeleteObject, s.DeleteObject, wire.Data),
+		wire.Op(s.onDeletes, s.DeleteObjects, wire.Data),
+		wire.Op(s.onListV2, s.ListObjectsV2, wire.Data),
+		wire.Op(s.onListV1, s.ListObjects, wire.Data),
+		wire.Op(s.onListVersions, s.ListObjectVersions, wire.Data),
 	}
 }
