@@ -53,6 +53,7 @@ func (x *exchange) verify(key Key) error {
 }
 
 func (x *exchange) verifyStream(key Key) (err error) {
+	x.patience()
 	var body *sigv4.Body
 	if x.g.AnySignature {
 		body, err = sigv4.Unverified(x.r, x.signature)
@@ -79,6 +80,7 @@ func (x *exchange) admitAnonymous() error {
 	if !x.op.Streams() {
 		return x.readBody()
 	}
+	x.patience()
 	body, err := sigv4.Unverified(x.r, nil)
 	x.stream = body
 	return err

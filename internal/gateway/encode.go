@@ -78,6 +78,11 @@ func (x *exchange) write(a *wire.Response) {
 		// What is left of an unread body would be taken for the next request.
 		h.Set("Connection", "close")
 	}
+	if a.Status == http.StatusNotModified { // it has no body, and says nothing of one
+		h.Del("Content-Length")
+		h.Del("Content-Type")
+		a.Body = nil
+	}
 	x.w.WriteHeader(a.Status)
 	if a.Stream == nil {
 		if x.r.Method != http.MethodHead {

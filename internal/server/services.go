@@ -54,7 +54,8 @@ type services struct {
 	// certificates are ACM's, of each Region.
 	certificates []*acm.Service
 	// url is where the API answers.
-	url string
+	url    string
+	bodies *bodyPeers
 	// gateway is set once it is built of the others.
 	gateway *gateway.Gateway
 }
@@ -76,6 +77,7 @@ func buildServices(c *Config, st *storage) (*services, error) {
 	compiler := authz.NewCompiler(compiledPolicies)
 	shared := st.rooms[global]
 	s := &services{regions: map[string]*gateway.Region{}, topics: map[string]*sns.Service{}, authorities: map[string]*acmpca.Service{}}
+	s.bodies = newBodyPeers(s)
 	s.uses = lastuse.New(lastuse.Config{DB: shared.db, Clock: c.Clock, Kept: map[string]time.Duration{lastuse.Permission: iam.Tracking}})
 	s.workers = append(s.workers, s.uses)
 	s.iam = iam.New(iam.Config{DB: shared.db, Clock: c.Clock, Compiler: compiler, Uses: s.uses})
@@ -100,7 +102,8 @@ func (s *services) buildRegion(c *Config, region string, local, shared *room) er
 	held := secretsmanager.New(secretsmanager.Config{DB: local.db, Clock: c.Clock, Region: region, KMS: inProcessKMS{s}, Relay: local.relay, Lambda: rotationFunctions{s}, Events: local.log})
 	told := s.events(c, region, local)
 	stored := ssm.New(ssm.Config{DB: local.db, Clock: c.Clock, Region: region, Regions: c.Regions, KMS: inProcessKMS{s}, Secrets: inProcessSecrets{s}, Events: parameterEvents{told}})
-	bodies := s3.New(s3.Config{Names: shared.db, DB: local.db, Depot: local.depot, Region: region, Clock: c.Clock, KMS: inProcessKMS{s}, Logger: c.Logger})
+	bodies := s3.New(s3.Config{Names: shared.db, DB: local.db, Depot: local.depot, Region: region, Clock: c.Clock, KMS: inProcessKMS{s}, Peers: s.bodies, Logger: c.Logger})
+	s.bodies.regions[region] = bodies
 	s.workers = append(s.workers, keys, held, stored, bodies)
 	queues, published := s.messaging(c, region, local)
 	functions, kept := s.functions(c, region, local)

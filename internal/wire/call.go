@@ -29,6 +29,10 @@ type Call struct {
 	// not name yet; CloudTrail names them.
 	Made []Resource
 
+	// Found is what the target function has found, for the handler of the same service:
+	// both then act on the very same thing.
+	Found any
+
 	// pins are what names stood for when the call was authorized.
 	pins map[string]string
 

@@ -30,6 +30,18 @@ const (
 	actionDelete        = "s3:DeleteObject"
 	actionDeleteVersion = "s3:DeleteObjectVersion"
 	actionBypass        = "s3:BypassGovernanceRetention"
+
+	actionGetReplication  = "s3:GetReplicationConfiguration"
+	actionPutReplication  = "s3:PutReplicationConfiguration"
+	actionTakeVersion     = "s3:GetObjectVersionForReplication"
+	actionTakeACL         = "s3:GetObjectVersionAcl"
+	actionTakeTags        = "s3:GetObjectVersionTagging"
+	actionTakeRetention   = "s3:GetObjectRetention"
+	actionTakeHold        = "s3:GetObjectLegalHold"
+	actionReplicate       = "s3:ReplicateObject"
+	actionReplicateDelete = "s3:ReplicateDelete"
+	actionReplicateTags   = "s3:ReplicateTags"
+	actionOverrideOwner   = "s3:ObjectOwnerOverrideToBucketOwner"
 )
 
 func bucketARN(name string) string        { return "arn:aws:s3:::" + name }
@@ -88,25 +100,23 @@ func (s *Service) onBucket(ctx context.Context, action string, c bucketCall) (au
 // target finds a bucket. Without one, h is nil and the target says what is missing.
 func (s *Service) target(ctx context.Context, c bucketCall) (h *held, t authz.Target, err error) {
 	t = authz.Target{Resource: bucketARN(c.name), Type: "AWS::S3::Bucket"}
-	b, err := s.find(ctx, c.name)
-	if noSuch := (*types.NoSuchBucket)(nil); errors.As(err, &noSuch) {
-		t.Missing = err
-		return nil, t, nil
-	}
-	if err != nil {
-		return nil, t, err
-	}
-	t.Account = b.Account
-	if b.Region != s.region {
-		t.Missing = elsewhere(b)
-		return nil, t, nil
-	}
 	h, err = s.hold(ctx, c.name)
-	if noSuch := (*types.NoSuchBucket)(nil); errors.As(err, &noSuch) {
+	if err == nil {
+		return h, t, nil
+	}
+	noSuch, redirect := (*types.NoSuchBucket)(nil), (*wire.Error)(nil)
+	switch {
+	case errors.As(err, &noSuch):
 		t.Missing = err
 		return nil, t, nil
+	case errors.As(err, &redirect):
+		t.Missing = err
+		if b, err := s.find(ctx, c.name); err == nil {
+			t.Account = b.Account
+		}
+		return nil, t, nil
 	}
-	return h, t, err
+	return nil, t, err
 }
 
 // onHeld asks for an action on a bucket that has been found.

@@ -28,6 +28,9 @@ const (
 
 // keys are those of one body's layers; outer is nil where there is one layer only.
 func (s *secrets) keys(id blob.ID) (inner, outer *sealed.Key, err error) {
+	if len(s.inner) != sealed.KeySize || s.outer != nil && len(s.outer) != sealed.KeySize {
+		return nil, nil, errors.New("an object's secret has not its length")
+	}
 	k, err := sealed.DeriveKey(s.inner, innerLayer+id.String())
 	if err != nil || s.outer == nil {
 		return &k, nil, err
@@ -98,12 +101,13 @@ func (l *layered) Close() error {
 // A piece is a part of one body: n plain bytes from off of size.
 type piece struct {
 	id           blob.ID
+	sealed       blob.ID // what its keys are derived of
 	off, n, size int64
 }
 
 // openPiece reads a piece of a body that lies in the depot.
 func (s *Service) openPiece(ctx context.Context, k *secrets, p piece) (io.ReadCloser, error) {
-	inner, outer, err := k.keys(p.id)
+	inner, outer, err := k.keys(p.sealed)
 	if err != nil {
 		return nil, err
 	}

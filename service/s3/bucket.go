@@ -93,7 +93,13 @@ func (s *Service) forget(ctx context.Context, b *bucket) error {
 
 // newSettings are what CreateBucket itself can set.
 func newSettings(b *bucket, in *s3.CreateBucketInput) (*settings, error) {
-	set := &settings{ID: b.id(), Bucket: b.Name, Ownership: in.ObjectOwnership}
+	if err := checkOwnership(in.ObjectOwnership); err != nil {
+		return nil, err
+	}
+	if in.ACL != "" && in.ACL != types.BucketCannedACLPrivate || (grantHeaders{in.GrantFullControl, in.GrantRead, in.GrantReadACP, in.GrantWrite, in.GrantWriteACP}).given() {
+		return nil, fail("InvalidBucketAclWithObjectOwnership", "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting")
+	}
+	set := &settings{ID: b.id(), Bucket: b.Name, Ownership: in.ObjectOwnership, PublicAccess: blockAll()}
 	if aws.ToBool(in.ObjectLockEnabledForBucket) {
 		set.Versioning = types.BucketVersioningStatusEnabled
 		set.Lock = &types.ObjectLockConfiguration{ObjectLockEnabled: types.ObjectLockEnabledEnabled}
@@ -214,7 +220,7 @@ func (s *Service) DeleteBucket(ctx context.Context, in *s3.DeleteBucketInput) (*
 	if err != nil {
 		return nil, err
 	}
-	return &s3.DeleteBucketOutput{}, s.forget(ctx, b)
+	return &s3.DeleteBucketOutput{}, errors.Join(s.abandon(ctx, b), s.forget(ctx, b))
 }
 
 // close lets nothing more into a bucket, if it is empty.

@@ -22,6 +22,8 @@ type arrival struct {
 	// looks at nothing.
 	before func(old *version) error
 	event  eventName
+	// unreplicated keeps it out of replication.
+	unreplicated bool
 	// also is done in the same transaction; nil for nothing.
 	also func(tx *store.Tx) error
 
@@ -32,7 +34,7 @@ type arrival struct {
 // commit puts the version before the others of its key, in one transaction with all
 // that follows of it.
 func (s *Service) commit(ctx context.Context, a *arrival) error {
-	fresh := newVersionID()
+	fresh, freed := newVersionID(), false
 	err := s.db.Update(ctx, func(tx *store.Tx) (err error) {
 		v := a.version
 		if a.settings, err = openSettings(tx, a.bucket); err != nil {
@@ -53,13 +55,16 @@ func (s *Service) commit(ctx context.Context, a *arrival) error {
 		if old != nil {
 			v.Order = max(v.Order, old.Order+1)
 		}
-		if err := s.makeRoom(tx, v, old); err != nil {
+		if freed, err = s.makeRoom(tx, v, old); err != nil {
 			return err
 		}
 		return s.arrive(tx, a)
 	})
-	if err == nil {
+	if err == nil && freed {
 		s.changed()
+	}
+	if err == nil && a.version.pending() {
+		s.replicator.Wake()
 	}
 	return err
 }
@@ -93,20 +98,21 @@ func (s *Service) arrive(tx *store.Tx, a *arrival) error {
 }
 
 // makeRoom moves the newest version of a key among the others, or does away with it
-// where the new one takes its place: a null version is there once.
-func (s *Service) makeRoom(tx *store.Tx, v, old *version) error {
+// where the new one takes its place: a null version is there once. freed tells that
+// bytes outside of the store were let go of.
+func (s *Service) makeRoom(tx *store.Tx, v, old *version) (freed bool, err error) {
 	if old == nil {
-		return nil
+		return false, nil
 	}
 	if v.ID == "" && old.ID == "" {
-		return s.discard(tx, old)
+		return !old.Body.ID.IsZero() && !old.Body.Inline, s.discard(tx, old)
 	}
 	if v.ID == "" {
 		if err := s.removeNull(tx, v); err != nil {
-			return err
+			return false, err
 		}
 	}
-	return versions.Add(tx, old)
+	return v.ID == "", versions.Add(tx, old)
 }
 
 // removeNull deletes the null version that is not the newest.

@@ -18,6 +18,7 @@ type requested struct {
 	encryption      encryption
 	class           string
 	tagging         *string
+	tags            []tag // in a body, in place of tagging
 	lock            description
 	copySource      *string
 	directive       string
@@ -62,6 +63,9 @@ func (q *requested) existingTag(key string) ([]string, bool) {
 
 // requestTags are the tags in the request; those that can't be read are refused later.
 func (q *requested) requestTags() []tag {
+	if q.tags != nil {
+		return q.tags
+	}
 	tags, err := parseTagging(q.tagging)
 	if err != nil {
 		return nil

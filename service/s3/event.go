@@ -19,6 +19,8 @@ const (
 	expired         eventName = "LifecycleExpiration:Delete"
 	expiredByMarker eventName = "LifecycleExpiration:DeleteMarkerCreated"
 	transitioned    eventName = "LifecycleTransition"
+
+	replicationFailed eventName = "Replication:OperationFailedReplication"
 )
 
 // A happening is an event with what it happened to.

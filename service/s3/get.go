@@ -12,7 +12,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"github.com/garrison-cloud/garrison/internal/authz"
-	"github.com/garrison-cloud/garrison/internal/blob"
 	"github.com/garrison-cloud/garrison/internal/store"
 	"github.com/garrison-cloud/garrison/internal/wire"
 )
@@ -178,27 +177,27 @@ func (s *Service) read(ctx context.Context, g *gotten) (io.ReadCloser, error) {
 	case g.span.n == 0:
 		return http.NoBody, nil
 	case b.Inline:
-		plain, err := s.readInline(ctx, g.secrets, b.ID)
+		plain, err := s.readInline(ctx, g.secrets, b)
 		if err != nil {
 			return nil, err
 		}
 		return bytesBody(plain[g.span.off : g.span.off+g.span.n]), nil
 	case b.Parts == 0:
-		return ahead(s.openPiece(ctx, g.secrets, piece{id: b.ID, off: g.span.off, n: g.span.n, size: v.Size}))
+		return ahead(s.openPiece(ctx, g.secrets, piece{id: b.ID, sealed: b.sealedAs(), off: g.span.off, n: g.span.n, size: v.Size}))
 	}
 	return ahead(s.openParts(ctx, g), nil)
 }
 
-func (s *Service) readInline(ctx context.Context, k *secrets, id blob.ID) ([]byte, error) {
+func (s *Service) readInline(ctx context.Context, k *secrets, b body) ([]byte, error) {
 	var row *inline
 	err := s.db.View(ctx, func(tx *store.Tx) (err error) {
-		row, err = inlines.Get(tx, id[:])
+		row, err = inlines.Get(tx, b.ID[:])
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return k.openSmall(id, row.Data)
+	return k.openSmall(b.sealedAs(), row.Data)
 }
 
 // getOutput is the answer about a version.

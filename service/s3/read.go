@@ -93,13 +93,13 @@ func (r *partsReader) next() (err error) {
 	n := min(p.Size-r.skip, r.left)
 	if p.Body.Inline {
 		var plain []byte
-		if plain, err = r.of.readInline(r.ctx, r.secrets, p.Body.ID); err == nil {
+		if plain, err = r.of.readInline(r.ctx, r.secrets, p.Body); err == nil {
 			r.open = bytesBody(plain[r.skip : r.skip+n])
 		}
 	} else if n == 0 {
 		r.open = bytesBody(nil)
 	} else {
-		r.open, err = r.of.openPiece(r.ctx, r.secrets, piece{id: p.Body.ID, off: r.skip, n: n, size: p.Size})
+		r.open, err = r.of.openPiece(r.ctx, r.secrets, piece{id: p.Body.ID, sealed: p.Body.sealedAs(), off: r.skip, n: n, size: p.Size})
 	}
 	r.parts, r.skip = r.parts[1:], 0
 	return err

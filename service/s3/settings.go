@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"github.com/garrison-cloud/garrison/internal/store"
+	"github.com/garrison-cloud/garrison/internal/wire"
 )
 
 // Settings are what its owner has set of a bucket. They lie in the bucket's Region,
@@ -87,8 +88,21 @@ type held struct {
 	*settings
 }
 
-// hold reads a bucket of this Region with its settings.
+// hold returns a bucket of this Region with its settings, as they were when the call
+// was authorized.
 func (s *Service) hold(ctx context.Context, name string) (*held, error) {
+	if h, ok := wire.CallFrom(ctx).Found.(*held); ok && h.Name == name {
+		return h, nil
+	}
+	h, err := s.look(ctx, name)
+	if err == nil {
+		wire.CallFrom(ctx).Found = h
+	}
+	return h, err
+}
+
+// look reads a bucket of this Region with its settings.
+func (s *Service) look(ctx context.Context, name string) (*held, error) {
 	b, err := s.find(ctx, name)
 	if err != nil {
 		return nil, err

@@ -24,6 +24,7 @@ import (
 type Keys interface {
 	GenerateDataKey(ctx context.Context, in *kms.GenerateDataKeyInput) (*kms.GenerateDataKeyOutput, error)
 	Decrypt(ctx context.Context, in *kms.DecryptInput) (*kms.DecryptOutput, error)
+	Encrypt(ctx context.Context, in *kms.EncryptInput) (*kms.EncryptOutput, error)
 }
 
 // managedKey is the account's own key for S3, used where no other is named.

@@ -13,6 +13,11 @@ func checkObjectTags(tags []tag) error {
 	if len(tags) > maxObjectTags {
 		return fail("BadRequest", "Object tags cannot be greater than 10")
 	}
+	return checkTags(tags)
+}
+
+// checkTags holds tags to the rules that all have in common.
+func checkTags(tags []tag) error {
 	seen := map[string]bool{}
 	for _, t := range tags {
 		switch {

@@ -50,6 +50,17 @@ type body struct {
 	// Parts is how many parts an upload in parts had; their list is then in the
 	// manifest under ID.
 	Parts int `cbor:"3,keyasint,omitempty"`
+	// Sealed is the id under which the bytes were sealed, where they were copied as they
+	// were; zero is ID.
+	Sealed blob.ID `cbor:"4,keyasint,omitzero"`
+}
+
+// sealedAs is the id that the body's keys are derived of.
+func (b body) sealedAs() blob.ID {
+	if b.Sealed.IsZero() {
+		return b.ID
+	}
+	return b.Sealed
 }
 
 // headers are what a client gives with an object and gets back.

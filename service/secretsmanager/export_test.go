@@ -8,8 +8,6 @@ import (
 	"github.com/garrison-cloud/garrison/internal/store"
 )
 
-// Public is public, for tests.
-func Public(document string) bool { return public(document) }
 
 // Words is words, for tests.
 func Words(text string) []string { return words(text) }

@@ -43,7 +43,7 @@ func (s *Service) PutResourcePolicy(ctx context.Context, in *secretsmanager.PutR
 	if err := checkPolicy(*in.ResourcePolicy); err != nil {
 		return nil, err
 	}
-	if aws.ToBool(in.BlockPublicPolicy) && public(*in.ResourcePolicy) {
+	if aws.ToBool(in.BlockPublicPolicy) && iam.Public(*in.ResourcePolicy) {
 		return nil, &types.PublicPolicyException{Message: aws.String(broad)}
 	}
 	row, err := s.edit(ctx, in.SecretId, func(_ *store.Tx, row *secret) error {
@@ -83,7 +83,7 @@ func (s *Service) ValidateResourcePolicy(ctx context.Context, in *secretsmanager
 	fails := func(check, message string) {
 		out.ValidationErrors = append(out.ValidationErrors, types.ValidationErrorsEntry{CheckName: &check, ErrorMessage: &message})
 	}
-	if public(*in.ResourcePolicy) {
+	if iam.Public(*in.ResourcePolicy) {
 		fails("PublicPolicy", broad)
 	}
 	if in.SecretId != nil {

@@ -1,32 +1,31 @@
-package secretsmanager_test
+package iam_test
 
 import (
 	"slices"
 	"testing"
 
 	"github.com/garrison-cloud/garrison/engine/iam"
-	"github.com/garrison-cloud/garrison/service/secretsmanager"
 )
 
 func TestPublic(t *testing.T) {
 	t.Parallel()
 	everyone := func(condition string) string {
-		return statement(`{"Effect":"Allow","Principal":"*","Action":"secretsmanager:GetSecretValue","Resource":"*","Condition":{` + condition + `}}`)
+		return openStatement(`{"Effect":"Allow","Principal":"*","Action":"secretsmanager:GetSecretValue","Resource":"*","Condition":{` + condition + `}}`)
 	}
 	for _, tt := range []struct {
 		name, document string
 		want           bool
 	}{
-		{"a name", statement(`{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:user/ann"},"Action":"secretsmanager:*","Resource":"*"}`), false},
-		{"accounts", statement(`{"Effect":"Allow","Principal":{"AWS":["111122223333","444455556666"]},"Action":"secretsmanager:*","Resource":"*"}`), false},
-		{"a service", statement(`{"Effect":"Allow","Principal":{"Service":"connect.amazonaws.com"},"Action":"secretsmanager:*","Resource":"*"}`), false},
-		{"everyone", statement(`{"Effect":"Allow","Principal":"*","Action":"secretsmanager:*","Resource":"*"}`), true},
-		{"everyone as an account", statement(`{"Effect":"Allow","Principal":{"AWS":"*"},"Action":"secretsmanager:*","Resource":"*"}`), true},
-		{"everyone among names", statement(`{"Effect":"Allow","Principal":{"AWS":["111122223333","*"]},"Action":"secretsmanager:*","Resource":"*"}`), true},
-		{"an identity provider", statement(`{"Effect":"Allow","Principal":{"Federated":"cognito-identity.amazonaws.com"},"Action":"secretsmanager:*","Resource":"*"}`), true},
+		{"a name", openStatement(`{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:user/ann"},"Action":"secretsmanager:*","Resource":"*"}`), false},
+		{"accounts", openStatement(`{"Effect":"Allow","Principal":{"AWS":["111122223333","444455556666"]},"Action":"secretsmanager:*","Resource":"*"}`), false},
+		{"a service", openStatement(`{"Effect":"Allow","Principal":{"Service":"connect.amazonaws.com"},"Action":"secretsmanager:*","Resource":"*"}`), false},
+		{"everyone", openStatement(`{"Effect":"Allow","Principal":"*","Action":"secretsmanager:*","Resource":"*"}`), true},
+		{"everyone as an account", openStatement(`{"Effect":"Allow","Principal":{"AWS":"*"},"Action":"secretsmanager:*","Resource":"*"}`), true},
+		{"everyone among names", openStatement(`{"Effect":"Allow","Principal":{"AWS":["111122223333","*"]},"Action":"secretsmanager:*","Resource":"*"}`), true},
+		{"an identity provider", openStatement(`{"Effect":"Allow","Principal":{"Federated":"cognito-identity.amazonaws.com"},"Action":"secretsmanager:*","Resource":"*"}`), true},
 		{"a statement that is no list", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"secretsmanager:*","Resource":"*"}}`, true},
-		{"the second statement", statement(`{"Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":"secretsmanager:*","Resource":"*"},{"Effect":"Allow","Principal":"*","Action":"secretsmanager:*","Resource":"*"}`), true},
-		{"everyone denied", statement(`{"Effect":"Deny","Principal":"*","Action":"secretsmanager:*","Resource":"*"}`), false},
+		{"the second statement", openStatement(`{"Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":"secretsmanager:*","Resource":"*"},{"Effect":"Allow","Principal":"*","Action":"secretsmanager:*","Resource":"*"}`), true},
+		{"everyone denied", openStatement(`{"Effect":"Deny","Principal":"*","Action":"secretsmanager:*","Resource":"*"}`), false},
 		{"an organization", everyone(`"StringEquals":{"aws:PrincipalOrgID":"o-1234567890"}`), false},
 		{"an account, by any value", everyone(`"ForAnyValue:StringEquals":{"aws:PrincipalAccount":["111122223333","444455556666"]}`), false},
 		{"an account, unless absent", everyone(`"StringEqualsIfExists":{"aws:PrincipalAccount":"111122223333"}`), true},
@@ -51,7 +50,7 @@ func TestPublic(t *testing.T) {
 		if _, err := iam.Parse(tt.document, iam.ResourcePolicy); err != nil {
 			t.Errorf("%s: %v", tt.name, err)
 		}
-		if got := secretsmanager.Public(tt.document); got != tt.want {
+		if got := iam.Public(tt.document); got != tt.want {
 			t.Errorf("%s: public = %v, want %v", tt.name, got, tt.want)
 		}
 	}
@@ -61,9 +60,9 @@ func TestPublic(t *testing.T) {
 func FuzzPublic(f *testing.F) {
 	f.Add(letRoot)
 	f.Add(`{"Statement":[]}`)
-	f.Add(statement(`{"Effect":"Allow","Principal":{"AWS":"*"},"Action":"*","Resource":"*","Condition":{"Bool":{"a:b":true},"NumericEquals":{"c:d":[1,2]}}}`))
+	f.Add(openStatement(`{"Effect":"Allow","Principal":{"AWS":"*"},"Action":"*","Resource":"*","Condition":{"Bool":{"a:b":true},"NumericEquals":{"c:d":[1,2]}}}`))
 	f.Fuzz(func(_ *testing.T, document string) {
-		secretsmanager.Public(document)
+		iam.Public(document)
 	})
 }
 
@@ -81,4 +80,8 @@ func TestWords(t *testing.T) {
 			t.Errorf("words of %q = %q, want %q", text, got, want)
 		}
 	}
+}
+
+func openStatement(text string) string {
+	return `{"Version":"2012-10-17","Statement":[` + text + `]}`
 }

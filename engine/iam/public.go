@@ -1,4 +1,4 @@
-package secretsmanager
+package iam
 
 import (
 	"encoding/json"
@@ -7,22 +7,22 @@ import (
 	"strings"
 )
 
-// A grant is what of a statement tells whom it lets in. Package engine/iam has
-// checked the document's grammar before.
-type grant struct {
+// An openGrant is what of a statement tells whom it lets in. Parse has checked the
+// document's grammar before.
+type openGrant struct {
 	Effect       string
-	Principal    principal
-	NotPrincipal *principal
-	Condition    map[string]map[string]list
+	Principal    openPrincipal
+	NotPrincipal *openPrincipal
+	Condition    map[string]map[string]openList
 }
 
-// public reports whether a resource policy may let in principals that it does not
+// Public reports whether a resource policy may let in principals that it does not
 // name: by a wildcard principal whom no condition pins to names, accounts,
 // organizations or networks. It errs on the side of yes: what a Deny takes away
-// again does not count (Secrets Manager User Guide, "BlockPublicPolicy"; the
-// conditions that pin are those of the IAM User Guide's "meaning of public").
-func public(document string) bool {
-	var p struct{ Statement statements }
+// again does not count (S3 User Guide, "The meaning of 'public'"; Secrets Manager User Guide,
+// "BlockPublicPolicy").
+func Public(document string) bool {
+	var p struct{ Statement openStatements }
 	if err := json.Unmarshal([]byte(document), &p); err != nil {
 		return true
 	}
@@ -34,12 +34,12 @@ func public(document string) bool {
 	return false
 }
 
-// A principal is wild if it is everybody, or everybody of an identity provider.
-type principal struct{ wild bool }
+// An openPrincipal is wild if it is everybody, or everybody of an identity provider.
+type openPrincipal struct{ wild bool }
 
 // UnmarshalJSON reads "*" or a map of kinds to names.
-func (p *principal) UnmarshalJSON(b []byte) error {
-	var kinds map[string]list
+func (p *openPrincipal) UnmarshalJSON(b []byte) error {
+	var kinds map[string]openList
 	if json.Unmarshal(b, &kinds) != nil {
 		p.wild = true // a string: only "*" is one
 		return nil
@@ -52,26 +52,26 @@ func (p *principal) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// statements is one statement or several.
-type statements []grant
+// openStatements is one statement or several.
+type openStatements []openGrant
 
 // UnmarshalJSON reads an object or an array of them.
-func (s *statements) UnmarshalJSON(b []byte) error {
+func (s *openStatements) UnmarshalJSON(b []byte) error {
 	if b[0] == '{' {
-		*s = make(statements, 1)
+		*s = make(openStatements, 1)
 		return json.Unmarshal(b, &(*s)[0])
 	}
-	var many []grant
+	var many []openGrant
 	err := json.Unmarshal(b, &many)
 	*s = many
 	return err
 }
 
-// list is one value or several; numbers and booleans are kept as they are written.
-type list []string
+// openList is one value or several; numbers and booleans are kept as they are written.
+type openList []string
 
 // UnmarshalJSON reads a value or an array of values.
-func (l *list) UnmarshalJSON(b []byte) error {
+func (l *openList) UnmarshalJSON(b []byte) error {
 	items := []json.RawMessage{b}
 	if b[0] == '[' {
 		if err := json.Unmarshal(b, &items); err != nil {
@@ -89,7 +89,7 @@ func (l *list) UnmarshalJSON(b []byte) error {
 }
 
 // pinned reports whether a condition leaves only known principals.
-func (g *grant) pinned() bool {
+func (g *openGrant) pinned() bool {
 	for operator, keys := range g.Condition {
 		for key, values := range keys {
 			if pins(strings.ToLower(operator), strings.ToLower(key), values) {
