@@ -22,6 +22,8 @@ internal/arn:
 internal/jsonenc:    
 internal/page:       
 internal/recent:
+engine/waf:          engine/waf/*
+engine/waf/*:        engine/waf/*
 engine/*:            internal/clock
 internal/store/tuple:
 internal/store:      internal/clock internal/store/tuple

@@ -99,7 +99,7 @@ func sendPlain(t *testing.T, r *http.Request) string {
 func closed(answer string) bool {
 	// S3 reads what nobody signed, because a bucket can be public: a body that is missing
 	// ends the call before anything is asked of the bucket.
-	words := []string{"MissingRequestBodyError", "MalformedXML", "MissingAuthenticationToken", "Missing Authentication Token", "AuthFailure", "NotImplemented", "UnknownOperation", "MethodNotAllowed", "AccessDenied"}
+	words := []string{"MissingRequestBodyError", "Missing required header or parameter", "MalformedXML", "MissingAuthenticationToken", "Missing Authentication Token", "AuthFailure", "NotImplemented", "UnknownOperation", "MethodNotAllowed", "AccessDenied"}
 	return !strings.HasPrefix(answer, "2") && slices.ContainsFunc(words, func(w string) bool { return strings.Contains(answer, w) }) ||
 		answer == "403 Forbidden " || answer == "501 Not Implemented " // to HEAD, which has no body
 }
