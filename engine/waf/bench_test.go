@@ -112,12 +112,3 @@ func BenchmarkCompile(b *testing.B) {
 		twenty(b)
 	}
 }
-
-// TestNoAllocations holds the common path to none.
-func TestNoAllocations(t *testing.T) {
-	p, r := twenty(t), plainGet()
-	p.Evaluate(r)
-	if n := testing.AllocsPerRun(200, func() { p.Evaluate(r) }); n >= 1 {
-		t.Errorf("a GET that is allowed allocates %.1f times", n)
-	}
-}

@@ -1,6 +1,7 @@
 package waf
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -40,7 +41,7 @@ func TestSpared(t *testing.T) {
 			return
 		}
 		for _, w := range words {
-			say(append(sentence[:len(sentence):len(sentence)], w))
+			say(append(slices.Clip(sentence), w))
 		}
 	}
 	say(nil)

@@ -1,6 +1,7 @@
 package waf
 
 import (
+	"slices"
 	"strings"
 	"sync"
 )
@@ -10,12 +11,9 @@ const maxLabels = 100
 
 // label adds a fully qualified label to the request, once.
 func (c *run) label(l string) {
-	for _, have := range c.labels {
-		if have == l {
-			return
-		}
+	if !slices.Contains(c.labels, l) {
+		c.labels = append(c.labels, l)
 	}
-	c.labels = append(c.labels, l)
 }
 
 // labelNode is LabelMatch. A key that does not begin with awswaf: speaks of
@@ -33,12 +31,7 @@ func (n *labelNode) eval(c *run) bool {
 	if n.tokens {
 		c.tokenLabels()
 	}
-	for _, l := range c.labels {
-		if n.matches(l) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(c.labels, n.matches)
 }
 
 func (n *labelNode) matches(l string) bool {

@@ -2,6 +2,7 @@ package waf
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -79,12 +80,7 @@ func (n *byteNode) eval(c *run) bool {
 			return true
 		}
 	}
-	for _, p := range parts {
-		if n.in(p) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(parts, n.in)
 }
 
 func (n *byteNode) in(s string) bool {
@@ -182,12 +178,7 @@ func (n *regexNode) eval(c *run) bool {
 
 func (n *regexNode) possible(c *run, parts []string) bool {
 	hits := c.hits(n.slot, parts)
-	for _, w := range n.words {
-		if hits.Has(w) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(n.words, hits.Has)
 }
 
 type regexSetNode struct {
@@ -273,12 +264,7 @@ func (n *ipNode) eval(c *run) bool {
 	if o != present {
 		return o == taken
 	}
-	for _, a := range addrs {
-		if n.set.Contains(a) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(addrs, n.set.Contains)
 }
 
 // oneAddress is the address a statement judges: the connection's, or the first

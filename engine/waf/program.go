@@ -59,7 +59,7 @@ type action struct {
 // Evaluate judges a request. It allocates nothing where no rule matches and no
 // label is added.
 func (p *Program) Evaluate(r *Request) Verdict {
-	c := p.pool.Get().(*run) //nolint:errcheck,forcetypeassert // the pool makes nothing else
+	c := p.pool.Get().(*run) // the pool makes nothing else
 	c.begin(r)
 	c.judge()
 	c.report()

@@ -173,16 +173,16 @@ func orFallback(value string, f Fallback) (string, outcome) {
 
 // labelsIn joins the labels of a namespace. A label holds no space.
 func (c *run) labelsIn(namespace string) (string, outcome) {
-	joined := ""
+	c.value = c.value[:0]
 	for _, l := range c.labels {
 		if len(l) > len(namespace) && l[:len(namespace)] == namespace {
-			joined += " " + l
+			c.value = append(append(c.value, ' '), l...)
 		}
 	}
-	if joined == "" {
+	if len(c.value) == 0 {
 		return "", absent
 	}
-	return joined, present
+	return view(c.value), present
 }
 
 func (c *run) textKey(k *rateKey) (string, outcome) {

@@ -2,6 +2,7 @@ package waf
 
 import (
 	"net/netip"
+	"slices"
 	"unsafe"
 
 	"github.com/garrison-cloud/garrison/engine/waf/jsonwalk"
@@ -150,14 +151,11 @@ func (c *run) room(n int) {
 // while the string is in use: the arena only grows during an evaluation, and
 // the caller lends the body for as long.
 func view(b []byte) string {
-	return unsafe.String(unsafe.SliceData(b), len(b))
+	return unsafe.String(unsafe.SliceData(b), len(b)) //nolint:gosec // the bytes outlive the string, see above
 }
 
 func (c *run) oversized(field string) {
-	for _, f := range c.oversize {
-		if f == field {
-			return
-		}
+	if !slices.Contains(c.oversize, field) {
+		c.oversize = append(c.oversize, field)
 	}
-	c.oversize = append(c.oversize, field)
 }

@@ -54,7 +54,7 @@ func (st *slotState) parts(before []string) []string {
 
 // sameText says whether a is b itself, not only equal to it.
 func sameText(a, b string) bool {
-	return len(a) == len(b) && unsafe.StringData(a) == unsafe.StringData(b)
+	return len(a) == len(b) && unsafe.StringData(a) == unsafe.StringData(b) //nolint:gosec // addresses are compared, not read
 }
 
 func (c *run) transformed(kind transform.Kind, part string) string {

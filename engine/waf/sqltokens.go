@@ -16,11 +16,10 @@ func sqlTokens(s string) bool {
 			i += n
 			continue
 		}
-		size, found := state.mark(s[i:])
-		if found {
+		if state.mark(s[i:]) {
 			return true
 		}
-		i += size
+		i++
 	}
 	return false
 }
@@ -52,7 +51,7 @@ func (q *sqlState) word(w string) bool {
 	if q.completes(w) {
 		return true
 	}
-	if o := sqlOpening(w); o != 0 && !(q.open == 'u' && o == 's') {
+	if o := sqlOpening(w); o != 0 && (q.open != 'u' || o != 's') {
 		q.open, q.gap, q.marked = o, 0, false
 	}
 	if q.broken && (sameName(w, "or") || sameName(w, "and") || sameName(w, "xor") || sameName(w, "having")) {
@@ -111,36 +110,36 @@ func (q *sqlState) completes(w string) bool {
 	return false
 }
 
-// mark takes what is no word, and returns how long it is.
-func (q *sqlState) mark(s string) (size int, found bool) {
+// mark takes a byte of no word, and says whether it completes a finding.
+func (q *sqlState) mark(s string) bool {
 	c := s[0]
 	switch {
 	case c == '\'' || c == '"' || c == '`':
 		if q.logic && q.last == '=' {
-			return 1, true
+			return true
 		}
 		q.broken = q.broken || q.last != 'w' || !contraction(s[1:])
 	case c == ';':
 		q.open = 0
 		if q.broken {
 			q.last = ';'
-			return 1, false
+			return false
 		}
 	case c == '=' || c == '<' || c == '>':
 		if q.logic && q.last == 'w' {
-			return 1, true
+			return true
 		}
 	case c == '-' && len(s) > 1 && s[1] == '-', c == '#':
 		if q.broken && (len(s) <= 2 || c == '-') {
-			return 1, true
+			return true
 		}
 	case c == '*' || c == '(' || c == ',' || c == '@':
 		q.marked = true
 	case c == ' ' || c == '\t' || c == '\n' || c == '\r':
-		return 1, false
+		return false
 	}
 	q.last = c
-	return 1, false
+	return false
 }
 
 // contraction says that an apostrophe after a word is English: don't, we'll.

@@ -89,3 +89,31 @@ func TestObjectTags(t *testing.T) {
 		t.Errorf("GetObjectTagging after the deletion = %+v, %v", out, err)
 	}
 }
+
+// TestPartCopy makes an object of ranges of another.
+func TestPartCopy(t *testing.T) {
+	t.Parallel()
+	c := start(t, "pieces")
+	b := pattern(12 * mib)
+	put(t, c, "pieces", "whole", b)
+	bucket, key := aws.String("pieces"), aws.String("copy")
+	id := begin(t, c, &s3.CreateMultipartUploadInput{Bucket: bucket, Key: key})
+	list := &types.CompletedMultipartUpload{}
+	for i, r := range []string{"bytes=0-5242879", "bytes=5242880-12582911"} {
+		out, err := c.UploadPartCopy(t.Context(), &s3.UploadPartCopyInput{Bucket: bucket, Key: key, UploadId: &id, PartNumber: aws.Int32(int32(i + 1)), CopySource: aws.String("pieces/whole"), CopySourceRange: &r})
+		if err != nil {
+			t.Fatalf("UploadPartCopy %s = %v", r, err)
+		}
+		list.Parts = append(list.Parts, types.CompletedPart{PartNumber: aws.Int32(int32(i + 1)), ETag: out.CopyPartResult.ETag})
+	}
+	for _, r := range []string{"bytes=0-99999999", "bytes=5-", "lines=1-2"} {
+		_, err := c.UploadPartCopy(t.Context(), &s3.UploadPartCopyInput{Bucket: bucket, Key: key, UploadId: &id, PartNumber: aws.Int32(9), CopySource: aws.String("pieces/whole"), CopySourceRange: &r})
+		garrisontest.Want(t, err, "InvalidArgument")
+	}
+	if _, err := c.CompleteMultipartUpload(t.Context(), &s3.CompleteMultipartUploadInput{Bucket: bucket, Key: key, UploadId: &id, MultipartUpload: list}); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := get(t, c, &s3.GetObjectInput{Bucket: bucket, Key: key}); !bytes.Equal(got, b) {
+		t.Errorf("the copy has %d bytes, want %d", len(got), len(b))
+	}
+}

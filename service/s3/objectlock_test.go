@@ -51,8 +51,12 @@ func TestObjectLock(t *testing.T) {
 		bypass bool
 		want   string
 	}{
-		{"g", governed, false, "AccessDenied"}, {"c", compliant, false, "AccessDenied"}, {"c", compliant, true, "AccessDenied"},
-		{"h", hold, true, "AccessDenied"}, {"g", nil, false, ""}, {"g", governed, true, ""},
+		{"g", governed, false, "AccessDenied"},
+		{"c", compliant, false, "AccessDenied"},
+		{"c", compliant, true, "AccessDenied"},
+		{"h", hold, true, "AccessDenied"},
+		{"g", nil, false, ""},
+		{"g", governed, true, ""},
 	} {
 		if got := erase(tt.key, tt.id, tt.bypass); got != tt.want {
 			t.Errorf("DeleteObject %s, bypass %v = %q, want %q", tt.key, tt.bypass, got, tt.want)

@@ -117,6 +117,7 @@ func (s *Service) Operations() []wire.Operation {
 		wire.Op(s.onPut, s.PutObject, wire.Data),
 		wire.Op(s.onCreateUpload, s.CreateMultipartUpload, wire.Data),
 		wire.Op(s.onUploadPart, s.UploadPart, wire.Data),
+		wire.Op(s.onPartCopy, s.UploadPartCopy, wire.Data),
 		wire.Op(s.onComplete, s.CompleteMultipartUpload, wire.Data),
 		wire.Op(s.onAbort, s.AbortMultipartUpload, wire.Data),
 		wire.Op(s.onListParts, s.ListParts, wire.Data),

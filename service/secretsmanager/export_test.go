@@ -8,7 +8,6 @@ import (
 	"github.com/garrison-cloud/garrison/internal/store"
 )
 
-
 // Words is words, for tests.
 func Words(text string) []string { return words(text) }
 

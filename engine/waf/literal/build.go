@@ -54,7 +54,7 @@ func (s *Set) trie() []node {
 			}
 			at = to
 		}
-		nodes[at].out = append(nodes[at].out, uint16(n)) //nolint:gosec // an ACL holds no 65,536 literals
+		nodes[at].out = append(nodes[at].out, uint16(n))
 	}
 	return nodes
 }

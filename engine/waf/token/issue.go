@@ -98,7 +98,7 @@ func (s *Issuer) difficulty() uint8 {
 	if s.Difficulty <= 0 {
 		return DefaultDifficulty
 	}
-	return uint8(min(s.Difficulty, maxDifficulty)) //nolint:gosec // bounded
+	return uint8(min(s.Difficulty, maxDifficulty))
 }
 
 func digest(domain string) (d [16]byte) {

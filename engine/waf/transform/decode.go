@@ -128,9 +128,9 @@ func base64Decode(dst []byte, s string, forgiving bool) ([]byte, bool) {
 	}
 	switch n {
 	case 2:
-		dst = append(dst, byte(bits>>4)) //nolint:gosec // see above
+		dst = append(dst, byte(bits>>4))
 	case 3:
-		dst = append(dst, byte(bits>>10), byte(bits>>2)) //nolint:gosec // see above
+		dst = append(dst, byte(bits>>10), byte(bits>>2))
 	}
 	return dst, true
 }

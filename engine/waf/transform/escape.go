@@ -22,12 +22,12 @@ func escaped(dst []byte, s string, decode func(dst []byte, s string) ([]byte, in
 	return append(dst, s...), true
 }
 
-// simple is C's one-letter escapes.
-func simple(c byte) (byte, bool) {
+// simple is C's one-letter escapes; any other letter is itself.
+func simple(c byte) byte {
 	if i := strings.IndexByte("abfnrtv", c); i >= 0 {
-		return "\a\b\f\n\r\t\v"[i], true
+		return "\a\b\f\n\r\t\v"[i]
 	}
-	return c, false
+	return c
 }
 
 // octal reads up to three octal digits at i.
@@ -54,8 +54,7 @@ func escapeSeqDecode(dst []byte, s string) ([]byte, bool) {
 		if v, n := octal(s, 1); n > 0 {
 			return append(dst, byte(v)), 1 + n //nolint:gosec // C keeps the low byte
 		}
-		c, _ := simple(s[1])
-		return append(dst, c), 2
+		return append(dst, simple(s[1])), 2
 	})
 }
 
@@ -80,8 +79,7 @@ func jsDecode(dst []byte, s string) ([]byte, bool) {
 			}
 			return append(dst, byte(v)), 1 + n //nolint:gosec // at most 255
 		}
-		c, _ := simple(s[1])
-		return append(dst, c), 2
+		return append(dst, simple(s[1])), 2
 	})
 }
 
@@ -168,7 +166,7 @@ func htmlEntityDecode(dst []byte, s string) ([]byte, bool) {
 		r, n := entityAt(s[i:])
 		changed = changed || n > 1
 		if r < 256 {
-			dst = append(dst, byte(r))
+			dst = append(dst, byte(r)) //nolint:gosec // below 256
 		} else {
 			dst = utf8.AppendRune(dst, r)
 		}
@@ -218,5 +216,5 @@ func numericEntity(s string) (r rune, size int) {
 	if i < len(s) && s[i] == ';' {
 		i++
 	}
-	return rune(v), i //nolint:gosec // bounded above
+	return rune(v), i
 }

@@ -46,7 +46,7 @@ const (
 func Parse(name string) (Kind, bool) {
 	for k, n := range names() {
 		if n == name {
-			return Kind(k), true //nolint:gosec // an index of 21 names
+			return Kind(k), true
 		}
 	}
 	return None, false
