@@ -83,17 +83,27 @@ func TestObjectLock(t *testing.T) {
 	if got := erase("h", hold, false); got != "" {
 		t.Errorf("DeleteObject after the hold = %q", got)
 	}
+}
+
+// TestDefaultLock locks what is put without a word of it, and refuses a lock where the
+// bucket has none.
+func TestDefaultLock(t *testing.T) {
+	t.Parallel()
+	c := client(garrisontest.Start(t).Config)
+	bucket := aws.String("default")
+	if _, err := c.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: bucket, ObjectLockEnabledForBucket: aws.Bool(true)}); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := c.PutObjectLockConfiguration(t.Context(), &s3.PutObjectLockConfigurationInput{Bucket: bucket, ObjectLockConfiguration: &types.ObjectLockConfiguration{
 		ObjectLockEnabled: types.ObjectLockEnabledEnabled,
 		Rule:              &types.ObjectLockRule{DefaultRetention: &types.DefaultRetention{Mode: types.ObjectLockRetentionModeGovernance, Days: aws.Int32(2)}},
 	}}); err != nil {
 		t.Fatal(err)
 	}
-	id := lockedPut("d", "", "")
-	if got := erase("d", id, false); got != "AccessDenied" {
-		t.Errorf("DeleteObject of a version under the default = %q, want AccessDenied", got)
-	}
+	id := put(t, c, "default", "d", []byte("x")).VersionId
+	_, err := c.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: bucket, Key: aws.String("d"), VersionId: id})
+	garrisontest.Want(t, err, "AccessDenied")
 	mustCreate(t, c, "unlocked", "")
-	_, err := c.PutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String("unlocked"), Key: aws.String("k"), Body: strings.NewReader("x"), ObjectLockLegalHoldStatus: types.ObjectLockLegalHoldStatusOn})
+	_, err = c.PutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String("unlocked"), Key: aws.String("k"), Body: strings.NewReader("x"), ObjectLockLegalHoldStatus: types.ObjectLockLegalHoldStatusOn})
 	garrisontest.Want(t, err, "InvalidRequest")
 }
