@@ -164,7 +164,7 @@ func (s *Service) onKey(ctx context.Context, h *held, action string, c *objectCa
 	if q == nil {
 		q = &requested{}
 	}
-	q.versionID = c.versionID
+	q.versionID, q.now = c.versionID, s.clock.Now
 	q.existing = func() []tag { return s.tagsOf(ctx, h, c) }
 	t.Lookup = q.lookup
 	s.lay(ctx, h, &t, nil)
@@ -222,7 +222,10 @@ func (q *requested) besides(t *authz.Target) {
 		}
 	}
 	add(q.tagging != nil, actionPutTagging)
-	add(q.acl != "" || q.grants.given(), actionPutACL)
+	// The ACL that gives the bucket's owner everything needs no right of its own (S3 User
+	// Guide, "Bucket owner granting cross-account permission to upload objects").
+	given := q.acl != "" && q.acl != string(types.ObjectCannedACLBucketOwnerFullControl)
+	add(given || q.grants.given(), actionPutACL)
 	add(q.lock.mode != "" || q.lock.until != nil, actionPutRetention)
 	add(q.lock.hold != "", actionPutHold)
 }

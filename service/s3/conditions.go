@@ -28,6 +28,7 @@ type requested struct {
 	match           *string
 	noneMatch       *string
 	redirect        *string
+	now             func() time.Time
 	existing        func() []tag // tags of the object that is asked for
 	objectOwnership types.ObjectOwnership
 }
@@ -133,6 +134,10 @@ func (q *requested) parameter(name string) ([]string, bool) {
 		return pointer(q.match)
 	case "if-none-match":
 		return pointer(q.noneMatch)
+	case "object-lock-remaining-retention-days":
+		if q.lock.until != nil && q.now != nil {
+			return []string{strconv.Itoa(int(q.lock.until.Sub(q.now()) / (24 * time.Hour)))}, true
+		}
 	case "object-lock-mode":
 		return text(string(q.lock.mode))
 	case "object-lock-legal-hold":
