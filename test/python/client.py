@@ -154,7 +154,11 @@ def events(trail, key):
 def buckets(s3):
     s3.create_bucket(Bucket="from-python")
     equal([b["Name"] for b in s3.list_buckets()["Buckets"]], ["from-python"])
-    refused("NotImplemented", 501, s3.put_object, Bucket="from-python", Key="k", Body=b"")
+    s3.put_object(Bucket="from-python", Key="k", Body=b"sealed")
+    assert s3.get_object(Bucket="from-python", Key="k")["Body"].read() == b"sealed"
+    refused("BucketNotEmpty", 409, s3.delete_bucket, Bucket="from-python")
+    s3.delete_object(Bucket="from-python", Key="k")
+    refused("NotImplemented", 501, s3.get_bucket_website, Bucket="from-python")
 
 
 def metrics(cloudwatch):
