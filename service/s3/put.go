@@ -196,9 +196,11 @@ func storageClass(c types.StorageClass) (types.StorageClass, error) {
 	switch c {
 	case "", types.StorageClassStandard:
 		return "", nil
-	case types.StorageClassStandardIa, types.StorageClassOnezoneIa, types.StorageClassIntelligentTiering, types.StorageClassGlacier,
-		types.StorageClassGlacierIr, types.StorageClassDeepArchive, types.StorageClassReducedRedundancy:
+	case types.StorageClassStandardIa, types.StorageClassOnezoneIa, types.StorageClassIntelligentTiering,
+		types.StorageClassGlacierIr, types.StorageClassReducedRedundancy:
 		return c, nil
+	case types.StorageClassGlacier, types.StorageClassDeepArchive: // nothing could bring it back
+		return "", refuse(http.StatusNotImplemented, "NotImplemented", "The storage class "+string(c)+" is not implemented, because RestoreObject is not.")
 	}
 	return "", fail("InvalidStorageClass", "The storage class you specified is not valid")
 }
