@@ -105,11 +105,9 @@ func newSettings(b *bucket, in *s3.CreateBucketInput) (*settings, error) {
 		set.Lock = &types.ObjectLockConfiguration{ObjectLockEnabled: types.ObjectLockEnabledEnabled}
 	}
 	if c := in.CreateBucketConfiguration; c != nil {
-		for _, t := range c.Tags {
-			set.Tags = append(set.Tags, tag{Key: aws.ToString(t.Key), Value: aws.ToString(t.Value)})
-		}
+		set.Tags = tagsFrom(c.Tags)
 	}
-	return set, nil
+	return set, checkBucketTags(set.Tags)
 }
 
 // checkLocation holds a location constraint to the Region that was called.

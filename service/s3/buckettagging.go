@@ -29,10 +29,7 @@ func (s *Service) onDeleteTags(ctx context.Context, in *s3.DeleteBucketTaggingIn
 // PutBucketTagging gives a bucket these tags in place of those it has.
 func (s *Service) PutBucketTagging(ctx context.Context, in *s3.PutBucketTaggingInput) (*s3.PutBucketTaggingOutput, error) {
 	tags := tagsFrom(in.Tagging.TagSet)
-	if len(tags) > maxBucketTags {
-		return nil, fail("BadRequest", "Bucket tag count cannot be greater than 50")
-	}
-	if err := checkTags(tags); err != nil {
+	if err := checkBucketTags(tags); err != nil {
 		return nil, err
 	}
 	err := s.change(ctx, *in.Bucket, func(_ *store.Tx, set *settings) error {
@@ -61,6 +58,13 @@ func (s *Service) DeleteBucketTagging(ctx context.Context, in *s3.DeleteBucketTa
 		return nil
 	})
 	return &s3.DeleteBucketTaggingOutput{}, err
+}
+
+func checkBucketTags(tags []tag) error {
+	if len(tags) > maxBucketTags {
+		return fail("BadRequest", "Bucket tag count cannot be greater than 50")
+	}
+	return checkTags(tags)
 }
 
 func tagsFrom(set []types.Tag) []tag {

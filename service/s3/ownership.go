@@ -84,11 +84,8 @@ func (s *Service) GetBucketAcl(ctx context.Context, in *s3.GetBucketAclInput) (*
 	return &s3.GetBucketAclOutput{Owner: owner, Grants: grants}, nil
 }
 
-// PutBucketAcl is refused, but for the ACL that is there.
-func (s *Service) PutBucketAcl(_ context.Context, in *s3.PutBucketAclInput) (*s3.PutBucketAclOutput, error) {
-	if in.ACL == types.BucketCannedACLPrivate {
-		return &s3.PutBucketAclOutput{}, nil
-	}
+// PutBucketAcl is refused: ACLs are disabled.
+func (s *Service) PutBucketAcl(context.Context, *s3.PutBucketAclInput) (*s3.PutBucketAclOutput, error) {
 	return nil, aclsDisabled()
 }
 
@@ -109,11 +106,8 @@ func (s *Service) GetObjectAcl(ctx context.Context, in *s3.GetObjectAclInput) (*
 	return &s3.GetObjectAclOutput{Owner: owner, Grants: grants}, nil
 }
 
-// PutObjectAcl is refused, but for the ACL that is there.
-func (s *Service) PutObjectAcl(_ context.Context, in *s3.PutObjectAclInput) (*s3.PutObjectAclOutput, error) {
-	if in.ACL == types.ObjectCannedACLBucketOwnerFullControl {
-		return &s3.PutObjectAclOutput{}, nil
-	}
+// PutObjectAcl is refused: ACLs are disabled.
+func (s *Service) PutObjectAcl(context.Context, *s3.PutObjectAclInput) (*s3.PutObjectAclOutput, error) {
 	return nil, aclsDisabled()
 }
 

@@ -13,21 +13,42 @@ import (
 	"github.com/garrison-cloud/garrison/engine/iam"
 	"github.com/garrison-cloud/garrison/internal/authz"
 	"github.com/garrison-cloud/garrison/internal/store"
+	"github.com/garrison-cloud/garrison/internal/wire"
 )
 
 // maxPolicy bounds a bucket's policy, in bytes (S3 User Guide, "Policies and permissions").
 const maxPolicy = 20 << 10
 
 func (s *Service) onPutPolicy(ctx context.Context, in *s3.PutBucketPolicyInput) (authz.Target, error) {
-	return s.onBucket(ctx, "", bucketCall{*in.Bucket, in.ExpectedBucketOwner})
+	return s.onPolicy(ctx, bucketCall{*in.Bucket, in.ExpectedBucketOwner})
 }
 
 func (s *Service) onGetPolicy(ctx context.Context, in *s3.GetBucketPolicyInput) (authz.Target, error) {
-	return s.onBucket(ctx, "", bucketCall{*in.Bucket, in.ExpectedBucketOwner})
+	return s.onPolicy(ctx, bucketCall{*in.Bucket, in.ExpectedBucketOwner})
 }
 
 func (s *Service) onDeletePolicy(ctx context.Context, in *s3.DeleteBucketPolicyInput) (authz.Target, error) {
-	return s.onBucket(ctx, "", bucketCall{*in.Bucket, in.ExpectedBucketOwner})
+	return s.onPolicy(ctx, bucketCall{*in.Bucket, in.ExpectedBucketOwner})
+}
+
+// onPolicy is onBucket for the calls by which a policy is kept: the root user of the
+// bucket's account is let in whatever the policy denies, or nobody could take a policy
+// away that shuts everybody out (S3 API Reference, DeleteBucketPolicy).
+func (s *Service) onPolicy(ctx context.Context, c bucketCall) (authz.Target, error) {
+	t, err := s.onBucket(ctx, "", c)
+	if p := wire.CallFrom(ctx).Principal; p.Kind == iam.AccountRoot && p.Account == t.Account {
+		t.Policy = ""
+	}
+	return t, err
+}
+
+// holdOwn is hold for calls that a policy can let no other account make.
+func (s *Service) holdOwn(ctx context.Context, name string) (*held, error) {
+	h, err := s.hold(ctx, name)
+	if err == nil && wire.CallFrom(ctx).Account() != h.Account {
+		return nil, fail("MethodNotAllowed", "The specified method is not allowed against this resource.")
+	}
+	return h, err
 }
 
 func (s *Service) onPolicyStatus(ctx context.Context, in *s3.GetBucketPolicyStatusInput) (authz.Target, error) {
@@ -37,6 +58,9 @@ func (s *Service) onPolicyStatus(ctx context.Context, in *s3.GetBucketPolicyStat
 // PutBucketPolicy says who may do what with a bucket and its objects.
 func (s *Service) PutBucketPolicy(ctx context.Context, in *s3.PutBucketPolicyInput) (*s3.PutBucketPolicyOutput, error) {
 	document := *in.Policy
+	if _, err := s.holdOwn(ctx, *in.Bucket); err != nil {
+		return nil, err
+	}
 	if err := checkPolicy(*in.Bucket, document); err != nil {
 		return nil, err
 	}
@@ -53,7 +77,7 @@ func (s *Service) PutBucketPolicy(ctx context.Context, in *s3.PutBucketPolicyInp
 
 // GetBucketPolicy returns a bucket's policy as it was put.
 func (s *Service) GetBucketPolicy(ctx context.Context, in *s3.GetBucketPolicyInput) (*s3.GetBucketPolicyOutput, error) {
-	h, err := s.hold(ctx, *in.Bucket)
+	h, err := s.holdOwn(ctx, *in.Bucket)
 	if err != nil {
 		return nil, err
 	}
@@ -77,6 +101,9 @@ func (s *Service) GetBucketPolicyStatus(ctx context.Context, in *s3.GetBucketPol
 
 // DeleteBucketPolicy takes a bucket's policy away.
 func (s *Service) DeleteBucketPolicy(ctx context.Context, in *s3.DeleteBucketPolicyInput) (*s3.DeleteBucketPolicyOutput, error) {
+	if _, err := s.holdOwn(ctx, *in.Bucket); err != nil {
+		return nil, err
+	}
 	err := s.change(ctx, *in.Bucket, func(_ *store.Tx, set *settings) error {
 		set.Policy, set.PolicyPublic = "", false
 		return nil

@@ -1,6 +1,9 @@
 package s3
 
-import "unicode/utf8"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // Limits of an object's tags (S3 User Guide, "Categorizing your objects using tags").
 const (
@@ -23,6 +26,8 @@ func checkTags(tags []tag) error {
 		switch {
 		case t.Key == "" || utf8.RuneCountInString(t.Key) > maxTagKey:
 			return fail("InvalidTag", "The TagKey you have provided is invalid")
+		case strings.HasPrefix(t.Key, "aws:"):
+			return fail("InvalidTag", "System tags cannot be added/updated by requester")
 		case utf8.RuneCountInString(t.Value) > maxTagValue:
 			return fail("InvalidTag", "The TagValue you have provided is invalid")
 		case seen[t.Key]:
